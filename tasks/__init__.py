@@ -1,0 +1,1 @@
+"""The work: texts and models. Knows nothing about Prefect or DVC."""

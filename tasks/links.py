@@ -1,0 +1,47 @@
+"""The folder `links/`: what lies outside the project and can change a result, where DVC can see it.
+
+DVC notices a change only in files that it is told of. So the engine keeps links to the rest:
+
+- `links/libraries/<distribution>`: to the installed distribution's `METADATA`, which holds its version;
+- `links/sources/`: to data files outside `data/source/`, with `index.json` saying which is which;
+- `links/encoders/<name>`: to the folder that an encoder is taken from, or a file with its hub revision.
+
+`regraft` (and `make setup`) refreshes the links; this module is how a stage reads and checks them.
+"""
+
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from tasks.errors import BadInput
+
+FOLDER = Path("links")
+LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER / "encoders"
+INDEX = "index.json"
+REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
+
+
+def metadata_file(dist: Distribution) -> Path:
+    """The file of an installed distribution that names its version."""
+    return Path(str(dist.locate_file(f"{_folder(dist)}/METADATA")))
+
+
+def check(root: Path) -> None:
+    """Checks that the libraries that DVC sees are those that this process imports.
+
+    Raises:
+        BadInput: if a link is broken, or leads to another environment than this one.
+    """
+    for link in sorted((root / LIBRARIES).glob("*")):
+        try:
+            own = metadata_file(distribution(link.name))
+        except PackageNotFoundError:
+            raise BadInput(link.name, "an installed library", "none in this environment", "Run `make setup`.") from None
+        if not link.exists() or not link.samefile(own):
+            raise BadInput(str(link.relative_to(root)), f"a link to {own}", "a link to another version", REFRESH)
+
+
+def _folder(dist: Distribution) -> str:
+    for file in dist.files or []:
+        if file.name == "METADATA" and file.parent.name.endswith(".dist-info"):
+            return str(file.parent)
+    raise BadInput(dist.name, "an installed wheel with METADATA", "another form", "Install it with pip.")
