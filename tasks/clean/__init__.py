@@ -1,0 +1,1 @@
+"""Normalise texts, merge duplicates, split the rows."""

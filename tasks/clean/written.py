@@ -1,0 +1,77 @@
+"""The cleaning report as a page of Markdown tables."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tasks.rows import SPLITS
+
+
+def written(report: dict[str, Any]) -> str:
+    """The report (of `tasks.clean.report`) for people."""
+    rows = report["rows"]
+    test = "the official test split" if report["official_test"] else "cut from the rows"
+    parts = [
+        "# Cleaning report",
+        f"{rows['in']:,} rows came in, {rows['in'] - rows['set_aside']:,} were kept and {rows['set_aside']:,} set "
+        f"aside (`set_aside.parquet`, each with its reason). Test is {test}.",
+        _table("Splits", ["split", "rows"], [(name, rows[name]) for name in SPLITS]),
+        _table("Set aside", ["reason", "rows"], report["set_aside"].items()),
+        _table("Rules", ["rule", "rows changed"], report["rules"].items()),
+        _conflicts(report["conflicts"]),
+        _table(
+            "Classes",
+            ["class", *SPLITS],
+            [(label, *(count[name] for name in SPLITS)) for label, count in report["classes"].items()],
+        ),
+        _table(
+            "Lengths of kept rows",
+            ["unit", *report["lengths"]["words"]],
+            [(unit, *spread.values()) for unit, spread in report["lengths"].items()],
+        ),
+        _table(
+            f"Languages (of {report['languages']['sampled']:,} texts)",
+            ["language", "texts"],
+            report["languages"]["texts"].items(),
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _conflicts(conflicts: dict[str, Any]) -> str:
+    title = (
+        f"Conflicting labels: {conflicts['pairs']:,} pairs, later row kept in {conflicts['kept']:,}, "
+        f"set aside in {conflicts['set_aside']:,}"
+    )
+    lines = [
+        (
+            one["later"]["label"],
+            one["later"]["text"],
+            one["earlier"]["label"],
+            one["earlier"]["text"],
+            _yes(one["kept"]),
+        )
+        for one in conflicts["examples"]
+    ]
+    return _table(title, ["label", "text", "earlier label", "earlier text", "kept"], lines)
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    body = [_row(row) for row in rows]
+    if not body:
+        return f"## {title}\n\nNone."
+    return "\n".join([f"## {title}", "", _row(head), _row(["---"] * len(head)), *body])
+
+
+def _row(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(cell: object) -> str:
+    if isinstance(cell, int | float):
+        return f"{cell:,}"
+    # A bar would end the cell, a line break the table, and markup in a text would not be seen as text.
+    return " ".join(str(cell).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _yes(kept: bool) -> str:
+    return "yes" if kept else "no"

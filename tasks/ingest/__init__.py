@@ -1,0 +1,1 @@
+"""Read labelled rows from any source into one table."""
