@@ -1,0 +1,1 @@
+"""Pin a base encoder, or adapt it to the domain."""

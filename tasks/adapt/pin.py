@@ -1,0 +1,59 @@
+"""Copies an encoder's files into the workspace, checked."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from tasks.errors import BadInput
+from tasks.files import read_json, sha256
+
+_NEEDED_ONE_OF = ("model.safetensors", "model.safetensors.index.json")
+_SUFFIXES = (".safetensors", ".json", ".txt", ".model")  # weights, configuration, vocabularies
+_UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def pin(source: Path, target: Path, checksums: Mapping[str, str]) -> dict[str, str]:
+    """Copies the files of an encoder that loading it needs, and nothing that could run code.
+
+    Args:
+        source: a folder in the layout of transformers.
+        target: an empty folder.
+        checksums: file name to the SHA-256 that it must have.
+
+    Returns:
+        SHA-256 of every file copied, by name.
+
+    Raises:
+        BadInput: if there are no safetensors, the encoder asks for code of its own, or a checksum differs.
+    """
+    _check_folder(source)
+    digests = {}
+    for file in sorted(source.iterdir()):
+        if file.is_file() and file.suffix in _SUFFIXES:
+            shutil.copyfile(file, target / file.name)
+            digests[file.name] = sha256(target / file.name)
+    _check_sums(source, digests, checksums)
+    return digests
+
+
+def _check_folder(source: Path) -> None:
+    if not source.is_dir():
+        raise BadInput(str(source), "a folder with an encoder", "no such folder", "Correct the encoder's `source`.")
+    names = {file.name for file in source.iterdir()}
+    if "config.json" not in names:
+        raise BadInput(str(source), "config.json in an encoder's folder", "none", "Correct the encoder's `source`.")
+    if not names.intersection(_NEEDED_ONE_OF):
+        unsafe = sorted(name for name in names if name.endswith(_UNSAFE))
+        found = f"only {', '.join(unsafe)}, which can run code when loaded" if unsafe else "none"
+        raise BadInput(str(source), "weights in model.safetensors", found, "Convert the weights to safetensors.")
+    if "auto_map" in read_json(source / "config.json"):
+        fix = "Use an encoder whose architecture transformers holds."
+        raise BadInput(str(source / "config.json"), "no code of the encoder's own", "`auto_map`", fix)
+
+
+def _check_sums(source: Path, digests: Mapping[str, str], checksums: Mapping[str, str]) -> None:
+    for name, expected in checksums.items():
+        found = digests.get(name, "no such file")
+        if found != expected:
+            fix = "If the new file is the one that you want, put its checksum into params.yaml; else get the old one."
+            raise BadInput(str(source / name), f"SHA-256 {expected}", found, fix)

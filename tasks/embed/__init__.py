@@ -1,0 +1,1 @@
+"""Turn clean texts into a feature set."""

@@ -1,0 +1,174 @@
+"""A pretrained encoder on disk: its tokens, its vectors, and batches that waste no padding."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Pooling = Literal["mean", "cls", "max"]
+Ids = list[list[int]]
+
+
+class Tokenizer:
+    """Turns texts into token ids, special tokens included, cut to `max_tokens`.
+
+    Args:
+        folder: holds `tokenizer.json`, or what transformers can make one of.
+        max_tokens: longer texts lose their end; at least 3.
+    """
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        from transformers import AutoTokenizer
+
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        self.max_tokens = max_tokens
+        self.pad_id: int = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0
+
+    def __call__(self, texts: Sequence[str]) -> Ids:
+        """Returns one list of ids a text."""
+        if not texts:
+            return []
+        ids = self._tokenizer(
+            list(texts), truncation=True, max_length=self.max_tokens, return_attention_mask=False, verbose=False
+        )["input_ids"]
+        return [list(row) for row in ids]
+
+
+def load_network(folder: Path, dtype: "torch.dtype | None" = None) -> "nn.Module":
+    """Loads the encoder's network from safetensors, in float32 unless told otherwise, in evaluation mode.
+
+    Raises:
+        BadInput: if the folder holds no network that transformers knows.
+    """
+    import torch
+    from transformers import AutoModel
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        network = AutoModel.from_pretrained(
+            folder,
+            dtype=dtype or torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            attn_implementation="sdpa",
+        )
+    except (ValueError, KeyError, OSError) as error:
+        found = " ".join(str(error).split())
+        raise BadInput(str(folder), "an encoder that transformers loads", found, "Declare another source.") from None
+    return network.eval()  # type: ignore[no-any-return]
+
+
+def max_positions(folder: Path) -> int:
+    """The most tokens that the network has positions for (a very large number if it sets no limit)."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    limit = int(config.get("max_position_embeddings", 2**31))
+    # RoBERTa's positions start behind the padding index, so two of them can't be used.
+    return limit - 2 if config.get("model_type") in {"roberta", "xlm-roberta", "camembert"} else limit
+
+
+def batches(lengths: Sequence[int], token_budget: int) -> list[npt.NDArray[np.int64]]:
+    """Groups rows of similar length, so that a batch padded to its longest row holds at most `token_budget` tokens.
+
+    Args:
+        lengths: tokens of each row.
+        token_budget: rows times the longest length, at most; a single longer row makes a batch of its own.
+
+    Returns:
+        Indices into `lengths`, longest rows first, so that running out of memory shows at once.
+    """
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    groups: list[npt.NDArray[np.int64]] = []
+    start = 0
+    while start < len(order):
+        longest = max(1, int(lengths[order[start]]))
+        size = max(1, token_budget // longest)
+        groups.append(order[start : start + size])
+        start += size
+    return groups
+
+
+def pad(ids: Sequence[Sequence[int]], pad_id: int) -> "tuple[torch.Tensor, torch.Tensor | None]":
+    """Pads rows to the longest of them.
+
+    Returns:
+        Ids [rows, longest] and a mask of the same shape, 1 where there is a token; None where nothing is padded,
+        because attention without a mask is faster.
+    """
+    import torch
+
+    lengths = np.fromiter((len(row) for row in ids), dtype=np.int64, count=len(ids))
+    longest = int(lengths.max())
+    padded = np.full((len(ids), longest), pad_id, dtype=np.int64)
+    for number, row in enumerate(ids):
+        padded[number, : len(row)] = row
+    if (lengths == longest).all():
+        return torch.from_numpy(padded), None
+    mask = (np.arange(longest)[None, :] < lengths[:, None]).astype(np.int64)
+    return torch.from_numpy(padded), torch.from_numpy(mask)
+
+
+def pool(hidden: "torch.Tensor", mask: "torch.Tensor | None", how: Pooling) -> "torch.Tensor":
+    """Makes one vector of a text's token vectors.
+
+    Args:
+        hidden: [rows, tokens, dimensions].
+        mask: [rows, tokens], None where nothing is padded.
+        how: `mean` over the tokens, the first token (`cls`), or the largest value (`max`).
+
+    Returns:
+        [rows, dimensions].
+    """
+    import torch
+
+    if how == "cls":
+        return hidden[:, 0]
+    if mask is None:
+        return hidden.mean(dim=1) if how == "mean" else hidden.amax(dim=1)
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    if how == "mean":
+        return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+    return hidden.masked_fill(weights == 0, torch.finfo(hidden.dtype).min).amax(dim=1)
+
+
+def run_batched(
+    forward: "Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]",
+    ids: Ids,
+    pad_id: int,
+    token_budget: int,
+    device: str,
+    report: Callable[[int], Any] = lambda done: None,
+) -> npt.NDArray[np.float32]:
+    """Runs a network over rows in length-sorted batches without gradients.
+
+    Args:
+        forward: from padded ids and mask to [rows, outputs].
+        report: called with the number of rows done so far.
+
+    Returns:
+        float32 [rows, outputs], in the order of `ids`.
+    """
+    import torch
+
+    out: npt.NDArray[np.float32] | None = None
+    done = 0
+    with torch.inference_mode():
+        for group in batches([len(row) for row in ids], token_budget):
+            padded, mask = pad([ids[index] for index in group], pad_id)
+            result = forward(padded.to(device), None if mask is None else mask.to(device)).float().cpu().numpy()
+            if out is None:
+                out = np.empty((len(ids), result.shape[1]), dtype=np.float32)
+            out[group] = result
+            done += len(group)
+            report(done)
+    return out if out is not None else np.empty((0, 0), dtype=np.float32)

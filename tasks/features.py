@@ -1,0 +1,109 @@
+"""A feature set on disk: what models read, as arrays that can be memory-mapped, with a manifest.
+
+`data/features/<name>/` holds, for the splits `train` and `validation`,
+
+- `<split>.rows.parquet`: id and label of each row, in the order of the arrays;
+- kind `tfidf`: `<split>.{data,indices,indptr}.npy`, a sparse matrix [rows, terms], and `vectorizer.skops`;
+- kind `encoder`: `<split>.npy`, float32 [rows, dimensions], and `encoder/`, the network that made them;
+- kind `tokens`: `<split>.ids.npy`, int32, all rows' ids end to end, `<split>.offsets.npy`, int64 [rows + 1],
+  and `encoder/`;
+
+and `manifest.json`, written last: kind, parameters, shapes, and the SHA-256 of every other file.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import scipy.sparse as sp
+
+from tasks import rows
+from tasks.errors import BadInput
+from tasks.files import read_json, sha256, write_json
+
+MANIFEST = "manifest.json"
+SPLITS = ("train", "validation")
+Sparse = Any  # scipy.sparse.csr_matrix, which has no type stubs
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A feature set that is there, whole."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """`tfidf`, `encoder` or `tokens`."""
+        return str(self.manifest["kind"])
+
+    @property
+    def encoder(self) -> Path:
+        """The folder of the network that made the vectors, or that reads the ids."""
+        return self.folder / "encoder"
+
+    def labels(self, split: str) -> npt.NDArray[np.str_]:
+        """The label of each row of a split."""
+        return np.asarray(rows.read(self.folder / f"{split}.rows.parquet", ["label"])["label"].to_pylist(), dtype=str)
+
+    def matrix(self, split: str) -> Sparse:
+        """The sparse matrix [rows, terms] of kind `tfidf`, memory-mapped."""
+        parts = [np.load(self.folder / f"{split}.{part}.npy", mmap_mode="r") for part in ("data", "indices", "indptr")]
+        return sp.csr_matrix(tuple(parts), shape=(len(parts[2]) - 1, self.manifest["dimensions"]), copy=False)
+
+    def vectors(self, split: str) -> npt.NDArray[np.float32]:
+        """The vectors float32 [rows, dimensions] of kind `encoder`, memory-mapped."""
+        vectors: npt.NDArray[np.float32] = np.load(self.folder / f"{split}.npy", mmap_mode="r")
+        return vectors
+
+    def ids(self, split: str) -> list[list[int]]:
+        """The token ids of each row of kind `tokens`."""
+        flat = np.load(self.folder / f"{split}.ids.npy", mmap_mode="r")
+        offsets = np.load(self.folder / f"{split}.offsets.npy")
+        return [flat[start:end].tolist() for start, end in pairwise(offsets)]
+
+
+def load(folder: Path) -> FeatureSet:
+    """Opens a feature set.
+
+    Raises:
+        BadInput: if it is not there, or was not finished.
+    """
+    try:
+        return FeatureSet(folder, read_json(folder / MANIFEST))
+    except FileNotFoundError:
+        raise BadInput(str(folder), "a feature set", "none", "Run `regraft run embed` first.") from None
+
+
+def write_rows(folder: Path, split: str, table: pa.Table) -> None:
+    """Writes id and label of the rows of a split."""
+    rows.write(folder / f"{split}.rows.parquet", table.select(["id", "label"]))
+
+
+def write_matrix(folder: Path, split: str, matrix: Sparse) -> None:
+    """Writes a sparse matrix [rows, terms]."""
+    matrix.sort_indices()
+    np.save(folder / f"{split}.data.npy", matrix.data)
+    np.save(folder / f"{split}.indices.npy", matrix.indices)
+    np.save(folder / f"{split}.indptr.npy", matrix.indptr)
+
+
+def write_ids(folder: Path, split: str, ids: list[list[int]]) -> None:
+    """Writes the token ids of each row."""
+    offsets = np.zeros(len(ids) + 1, dtype=np.int64)
+    np.cumsum([len(row) for row in ids], out=offsets[1:])
+    flat = np.fromiter((token for row in ids for token in row), dtype=np.int32, count=int(offsets[-1]))
+    np.save(folder / f"{split}.ids.npy", flat)
+    np.save(folder / f"{split}.offsets.npy", offsets)
+
+
+def write_manifest(folder: Path, entries: dict[str, Any]) -> None:
+    """Writes the manifest; call it last, since its existence means that the rest is complete."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    digests = {str(file.relative_to(folder)): sha256(file) for file in files}
+    write_json(folder / MANIFEST, {**entries, "sha256": digests})

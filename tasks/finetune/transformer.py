@@ -1,0 +1,49 @@
+"""Fine-tuning of an encoder with a linear head."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tasks import encoder as encoders
+from tasks import network
+from tasks.compute import Compute
+from tasks.features import FeatureSet
+from tasks.finetune.checkpoint import Checkpoints, State, fingerprint
+from tasks.finetune.loop import Rows, Training
+from tasks.finetune.params import TransformerParams
+from tasks.progress import log
+
+
+def train(
+    feature_set: FeatureSet,
+    params: TransformerParams,
+    classes: list[str],
+    folder: Path,
+    compute: Compute,
+    scratch: Path,
+) -> State:
+    """Trains, resuming if an earlier run was interrupted, and saves the best network.
+
+    Args:
+        classes: the labels, in the order of the logits.
+        folder: where the network is written.
+        scratch: where checkpoints lie; empty afterwards.
+    """
+    max_tokens = feature_set.manifest["params"]["max_tokens"]
+    torch.manual_seed(compute.seed)
+    encoder = encoders.load_network(feature_set.encoder)
+    classifier = network.Classifier(encoder, len(classes), params.pooling, params.dropout)
+    rows = {split: _rows(feature_set, split, classes, max_tokens) for split in ("train", "validation")}
+    checkpoints = Checkpoints(scratch, fingerprint(feature_set.manifest, params.model_dump(), compute))
+    weights = sum(parameter.numel() for parameter in classifier.parameters())
+    log(f"training {weights / 1e6:.1f} million weights on {len(rows['train'].ids):,} rows, in {compute.precision}")
+    training = Training(classifier, rows["train"], rows["validation"], params, compute, checkpoints)
+    state = training.run()
+    network.save(classifier, folder, feature_set.encoder, max_tokens)
+    return state
+
+
+def _rows(feature_set: FeatureSet, split: str, classes: list[str], max_tokens: int) -> Rows:
+    pad_id = encoders.Tokenizer(feature_set.encoder, max_tokens).pad_id
+    return Rows(feature_set.ids(split), np.searchsorted(classes, feature_set.labels(split)), pad_id)

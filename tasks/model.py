@@ -1,0 +1,155 @@
+"""A trained candidate on disk, loaded to predict.
+
+A candidate's folder holds `candidate.json` and, by its family,
+
+- `sklearn`: `model.skops`, a pipeline from texts to classes (see tasks/estimator.py);
+- `network`: a sentence-transformers folder whose outputs are logits (see tasks/network.py).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks import compute
+from tasks.errors import BadInput
+from tasks.files import read_json, write_json
+from tasks.rules import Rules
+
+Family = Literal["sklearn", "network"]
+Probabilities = npt.NDArray[np.float64]
+
+CARD = "candidate.json"
+_TOKEN_BUDGET = 4096  # tokens a batch: enough to fill two cores, small enough for 1 GiB
+_LIBRARIES = {
+    "sklearn": ("scikit-learn", "scipy", "numpy", "skops"),
+    "network": ("torch", "transformers", "tokenizers", "safetensors"),
+}
+
+
+class SavedModel(ABC):
+    """A trained candidate.
+
+    Attributes:
+        labels: the classes, in the order of the columns of `predict_proba`.
+        family: how it is stored and run.
+        describe: everything in `candidate.json`.
+    """
+
+    family: Family
+
+    def __init__(self, folder: Path, describe: dict[str, Any]) -> None:
+        self.folder, self.describe = folder, describe
+        self.labels: list[str] = describe["labels"]
+        self._rules = Rules.model_validate(describe["rules"])
+
+    def predict_proba(self, texts: Sequence[str], report: Callable[[int], Any] = lambda done: None) -> Probabilities:
+        """Probabilities [texts, classes] of texts that the clean stage's rules were applied to.
+
+        Args:
+            report: called with the number of texts done so far, where that is known.
+        """
+        if not texts:
+            return np.empty((0, len(self.labels)))
+        return self._predict([self._rules.apply(text) for text in texts], report)
+
+    @abstractmethod
+    def _predict(self, texts: list[str], report: Callable[[int], Any]) -> Probabilities: ...
+
+
+class SklearnModel(SavedModel):
+    """A pipeline of scikit-learn, from texts to classes."""
+
+    family: Family = "sklearn"
+
+    def __init__(self, folder: Path, describe: dict[str, Any]) -> None:
+        from tasks import estimator
+
+        super().__init__(folder, describe)
+        self._pipeline = estimator.load(folder / "model.skops")
+
+    def _predict(self, texts: list[str], report: Callable[[int], Any]) -> Probabilities:
+        probabilities = np.asarray(self._pipeline.predict_proba(texts), dtype=np.float64)
+        report(len(texts))
+        return probabilities
+
+
+class NetworkModel(SavedModel):
+    """An encoder with a linear head; always run in float32, so that every library gives the same."""
+
+    family: Family = "network"
+
+    def __init__(self, folder: Path, describe: dict[str, Any], device: str) -> None:
+        from tasks import network
+        from tasks.encoder import Tokenizer
+
+        super().__init__(folder, describe)
+        self._network, max_tokens = network.load(folder)
+        self._network.to(device)
+        self._tokenizer = Tokenizer(folder, max_tokens)
+        self._device = device
+
+    def _predict(self, texts: list[str], report: Callable[[int], Any]) -> Probabilities:
+        from scipy.special import softmax
+
+        from tasks.encoder import run_batched
+
+        ids, pad_id = self._tokenizer(texts), self._tokenizer.pad_id
+        logits = run_batched(self._network, ids, pad_id, _TOKEN_BUDGET, self._device, report)
+        return np.asarray(softmax(logits.astype(np.float64), axis=1))
+
+
+def load(folder: Path, threads: int, device: str = "cpu") -> SavedModel:
+    """Loads a trained candidate.
+
+    Args:
+        threads: CPU threads that it may use.
+        device: `auto`, or the name of a PyTorch device, for networks.
+
+    Raises:
+        BadInput: if there is no candidate in the folder.
+    """
+    try:
+        describe = read_json(folder / CARD)
+    except FileNotFoundError:
+        raise BadInput(str(folder), f"a trained model ({CARD})", "none", "Run `regraft run` first.") from None
+    compute.limit_threads(threads)
+    if describe["family"] == "sklearn":
+        return SklearnModel(folder, describe)
+    return NetworkModel(folder, describe, compute.resolve_device(device))
+
+
+def write_card(
+    folder: Path,
+    *,
+    name: str,
+    family: Family,
+    labels: Sequence[str],
+    rules: dict[str, Any],
+    recipe: dict[str, Any],
+    features: dict[str, Any],
+) -> None:
+    """Writes `candidate.json`.
+
+    Args:
+        labels: the classes, in the order of the model's outputs.
+        rules: the feature set's cleaning rules, applied to each text before the model sees it.
+        recipe: the candidate's parameters.
+        features: what is to be known of the feature set (its kind, encoder and limits).
+    """
+    card = {
+        "name": name,
+        "family": family,
+        "model": recipe["model"],
+        "labels": list(labels),
+        "features": features,
+        "encoder": features.get("encoder"),
+        "rules": rules,
+        "params": recipe,
+        "libraries": {library: version(library) for library in _LIBRARIES[family]},
+    }
+    write_json(folder / CARD, card)

@@ -1,0 +1,162 @@
+"""The whole of `params.yaml`: each room's model put together, and what must agree between them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tasks import block
+from tasks.adapt.params import EncoderParams
+from tasks.block import PARAMS
+from tasks.clean.params import CleanParams
+from tasks.compute import ComputeParams
+from tasks.embed.params import KINDS, FeatureParams, TfidfParams
+from tasks.errors import ParamsError, Problem
+from tasks.evaluate.params import EvaluateParams
+from tasks.finetune.params import MODELS, READS, CandidateParams
+from tasks.ingest.params import IngestParams
+from tasks.select.params import SelectParams
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
+_BLOCKS: dict[str, type[BaseModel]] = {
+    "ingest": IngestParams,
+    "clean": CleanParams,
+    "evaluate": EvaluateParams,
+    "select": SelectParams,
+}
+
+
+class Params(ComputeParams):
+    """Everything that a run depends on."""
+
+    ingest: IngestParams
+    clean: CleanParams
+    encoders: dict[str, EncoderParams]
+    features: dict[str, FeatureParams]
+    candidates: dict[str, CandidateParams]
+    evaluate: EvaluateParams
+    select: SelectParams
+
+
+def check(root: Path) -> Params:
+    """Reads and checks the workspace's `params.yaml`.
+
+    Raises:
+        BadInput: if it cannot be read.
+        ParamsError: with every problem in it.
+    """
+    return check_tree(block.load(root / PARAMS))
+
+
+def check_tree(tree: Mapping[str, Any]) -> Params:
+    """Checks parameters that were read already.
+
+    Raises:
+        ParamsError: with every problem: unknown keys, wrong types and values, names that nothing bears, feature sets
+            that nothing uses, models that cannot read their feature set.
+    """
+    problems: list[Problem] = []
+    values: dict[str, Any] = _top(tree, problems)
+    for name, model in _BLOCKS.items():
+        values[name] = _checked(model, tree.get(name, {}), name, problems)
+    values["encoders"] = _members(tree, "encoders", problems, lambda value: EncoderParams)
+    values["features"] = _members(tree, "features", problems, _by("kind", KINDS))
+    values["candidates"] = _members(tree, "candidates", problems, _by("model", MODELS))
+    problems += _disagreements(values["encoders"], values["features"], values["candidates"], tree)
+    if problems:
+        raise ParamsError(PARAMS, problems)
+    # Every part was checked above; checking them again would only try each union's members in turn.
+    return Params.model_construct(**values)
+
+
+def _top(tree: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    own = {name: tree[name] for name in ComputeParams.model_fields if name in tree}
+    known = set(Params.model_fields)
+    for name in tree:
+        if name not in known:
+            problems.append(Problem(str(name), f"one of {', '.join(sorted(known))}", "a key of another name"))
+    checked = _checked(ComputeParams, own, "", problems)
+    return dict(checked) if checked is not None else {}
+
+
+def _checked(model: type[BaseModel], value: object, at: str, problems: list[Problem]) -> Any:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems += block.problems(error, at)
+        return None
+
+
+def _members(tree: Mapping[str, Any], at: str, problems: list[Problem], choose: Any) -> dict[str, Any]:
+    """Checks a mapping from names to blocks; those that are wrong are left out."""
+    members = tree.get(at)
+    if not isinstance(members, dict) or not members:
+        problems.append(Problem(at, "a mapping with at least one name", repr(members)))
+        return {}
+    good = {}
+    for name, value in members.items():
+        path = f"{at}.{name}"
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            problems.append(Problem(path, "a name of letters, digits, `_` and `-`", repr(name)))
+            continue
+        model = choose(value)
+        if isinstance(model, Problem):
+            problems.append(Problem(f"{path}.{model.path}", model.allowed, model.given))
+            continue
+        checked = _checked(model, value, path, problems)
+        if checked is not None:
+            good[name] = checked
+    return good
+
+
+def _by(key: str, table: Mapping[str, type[BaseModel]]) -> Any:
+    """A function from a block to the model that its `key` names, or the problem with it."""
+
+    def choose(value: object) -> type[BaseModel] | Problem:
+        word = value.get(key) if isinstance(value, dict) else None
+        if isinstance(word, str) and word in table:
+            return table[word]
+        return Problem(key, f"one of {', '.join(table)}", "nothing" if word is None else repr(word))
+
+    return choose
+
+
+def _disagreements(
+    encoders: Mapping[str, EncoderParams],
+    features: Mapping[str, Any],
+    candidates: Mapping[str, Any],
+    tree: Mapping[str, Any],
+) -> list[Problem]:
+    """What is wrong between blocks. Names of blocks that are wrong in themselves count as declared."""
+    found = []
+    declared = {name: _mapping(tree, name) for name in ("encoders", "features", "candidates")}
+    if "none" in encoders:
+        found.append(Problem("encoders.none", "another name", "`none`, which stands for no encoder"))
+    for name, feature in features.items():
+        if not isinstance(feature, TfidfParams) and feature.encoder not in declared["encoders"]:
+            allowed = _one_of(declared["encoders"])
+            found.append(Problem(f"features.{name}.encoder", allowed, repr(feature.encoder)))
+    for name, candidate in candidates.items():
+        at = f"candidates.{name}.features"
+        feature = features.get(candidate.features)
+        if candidate.features not in declared["features"]:
+            found.append(Problem(at, _one_of(declared["features"]), repr(candidate.features)))
+        elif feature is not None and feature.kind not in READS[candidate.model]:
+            kinds = " or ".join(READS[candidate.model])
+            found.append(Problem(at, f"a feature set of kind {kinds}", f"{candidate.features}, of kind {feature.kind}"))
+    used = {value.get("features") for value in declared["candidates"].values() if isinstance(value, dict)}
+    for name in declared["features"]:
+        if name not in used:
+            found.append(Problem(f"features.{name}", "a feature set that a candidate reads", "one that nothing uses"))
+    return found
+
+
+def _mapping(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = tree.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _one_of(names: Mapping[str, object]) -> str:
+    return f"one of {', '.join(map(str, names))}" if names else "a declared name"

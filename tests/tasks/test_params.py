@@ -1,0 +1,151 @@
+"""Parameters: everything that is wrong is said at once, with its path, what is allowed and what was given."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks import block
+from tasks.embed.params import KINDS
+from tasks.errors import BadInput, ParamsError
+from tasks.finetune.params import MODELS
+from tasks.params import Params, check, check_tree
+from tests.imports import ROOT
+
+DEFAULT: dict[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    """The project's parameters with one value put in, or taken out where `value` is `...`."""
+    tree = copy.deepcopy(DEFAULT)
+    node = tree
+    *parents, last = path.split(".")
+    for key in parents:
+        node = node[key]
+    if value is ...:
+        del node[last]
+    else:
+        node[last] = value
+    return tree
+
+
+def problems(tree: dict[str, Any]) -> list[str]:
+    with pytest.raises(ParamsError) as caught:
+        check_tree(tree)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_project_s_own_parameters_hold() -> None:
+    params = check(ROOT)
+    assert isinstance(params, Params)
+    assert params.candidates.keys() == DEFAULT["candidates"].keys()
+
+
+WRONG = [
+    ("seed", "x", "seed: expected a valid integer, given 'x'"),
+    ("seed", -1, "seed: expected greater than or equal to 0, given -1"),
+    ("threads", 0, "threads: expected greater than or equal to 1, given 0"),
+    ("threads", ..., "threads: expected a value, given nothing"),
+    ("device", "tpu", "device: expected 'auto', 'cpu', 'cuda' or 'mps', given 'tpu'"),
+    ("ingest.columns.text", ..., "ingest.columns.text: expected a value, given nothing"),
+    ("ingest.colour", 1, "ingest.colour: expected no such key, given 1"),
+    ("clean.rules.lowercase", True, "clean.rules.lowercase: expected no such key, given True"),
+    ("clean.split.validation", 0.7, "clean.split.validation: expected less than 0.5, given 0.7"),
+    ("encoders.minilm.source", "minilm", "encoders.minilm.source: expected `package:<module>`, `path:<folder>` or "
+     "`hub:<id>@<commit of 40 hex digits>`, given 'minilm'"),
+    ("encoders.minilm.objective", "mlm", "encoders.minilm.objective: expected 'none', given 'mlm'"),
+    ("features.minilm.encoder", "bert", "features.minilm.encoder: expected one of minilm, given 'bert'"),
+    ("features.minilm.kind", "vectors", "features.minilm.kind: expected one of tfidf, encoder, tokens, given 'vectors'"),  # noqa: E501
+    ("features.tfidf.words", [2, 1],
+     "features.tfidf.words: expected [shortest, longest] with 1 <= shortest <= longest <= 10, given [2, 1]"),
+    ("features.tfidf.encoder", ..., "features.tfidf.encoder: expected a value, given nothing"),
+    ("features.spare", {"kind": "tfidf", "encoder": "none"},
+     "features.spare: expected a feature set that a candidate reads, given one that nothing uses"),
+    ("candidates.frozen.features", "glove",
+     "candidates.frozen.features: expected one of tfidf, minilm, minilm_tokens, given 'glove'"),
+    ("candidates.frozen.features", "minilm_tokens",
+     "candidates.frozen.features: expected a feature set of kind tfidf or encoder, given minilm_tokens, of kind tokens"),  # noqa: E501
+    ("candidates.frozen.model", "svm", "candidates.frozen.model: expected one of naive_bayes, linear_svm, "
+     "logistic_regression, transformer, given 'svm'"),
+    ("candidates.finetune.epochs", 2.5, "candidates.finetune.epochs: expected a valid integer, given 2.5"),
+    ("candidates.finetune.epochs", "2", "candidates.finetune.epochs: expected a valid integer, given '2'"),
+    ("candidates.finetune.rate", 1, "candidates.finetune.rate: expected no such key, given 1"),
+    ("candidates.a b", {}, "candidates.a b: expected a name of letters, digits, `_` and `-`, given 'a b'"),
+    ("select.metric", "f1", "select.metric: expected 'macro_f1', 'accuracy', 'weighted_f1', 'balanced_accuracy', "
+     "'mcc' or 'log_loss', given 'f1'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value", "sentence"), WRONG, ids=[f"{path}={value}" for path, value, _ in WRONG])
+def test_a_wrong_value_is_named_with_what_is_allowed(path: str, value: object, sentence: str) -> None:
+    assert sentence in problems(changed(path, value))
+
+
+def test_an_unknown_block_is_refused() -> None:
+    assert any(line.startswith("selekt: expected one of ") for line in problems(changed("selekt", {})))
+
+
+def test_all_problems_are_reported_together() -> None:
+    tree = changed("seed", -1)
+    tree["clean"]["colour"] = 1
+    tree["candidates"]["finetune"]["epochs"] = 0
+    tree["features"]["minilm"]["encoder"] = "bert"
+    found = " ".join(problems(tree))
+    for path in ("seed:", "clean.colour:", "candidates.finetune.epochs:", "features.minilm.encoder:"):
+        assert path in found
+
+
+def test_an_empty_mapping_is_refused() -> None:
+    assert "candidates: expected a mapping with at least one name, given {}" in problems(changed("candidates", {}))
+
+
+def test_the_encoder_none_cannot_be_declared() -> None:
+    tree = changed("encoders.none", {"source": "package:x"})
+    assert "encoders.none: expected another name, given `none`, which stands for no encoder" in problems(tree)
+
+
+def test_a_block_that_is_wrong_hides_no_other() -> None:
+    tree = changed("candidates.frozen", "logistic")
+    tree["select"]["draws"] = 1
+    found = problems(tree)
+    assert any(line.startswith("candidates.frozen") for line in found)
+    assert any(line.startswith("select.draws") for line in found)
+
+
+def test_defaults_in_the_comments_are_the_defaults() -> None:
+    """A line that is commented out says what holds without it."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    stated = check_tree(YAML(typ="safe").load(text))
+    uncommented = YAML(typ="safe").load("\n".join(_uncomment(line) for line in text.splitlines()))
+    assert check_tree(uncommented) == stated
+
+
+def _uncomment(line: str) -> str:
+    bare = line.lstrip(" ")
+    head = bare.removeprefix("# ").split(":")[0]
+    known = {"format", "encoding", "delimiter", "quote", "header", "pattern", "max_chars", "salt", "validation_from",
+             "test_from"}  # fmt: skip
+    return line.replace("# ", "", 1) if bare.startswith("# ") and head in known else line
+
+
+def test_every_kind_and_model_is_shown_in_the_project_s_parameters() -> None:
+    assert {feature["kind"] for feature in DEFAULT["features"].values()} == set(KINDS)
+    assert {candidate["model"] for candidate in DEFAULT["candidates"].values()} == set(MODELS)
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("rate: 1e-5\nflag: yes\n")
+    assert block.load(tmp_path / "params.yaml") == {"rate": 1e-5, "flag": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [(None, "no such file"), ("a: [1", "while parsing"), ("- 1", "found list"), ("a: 1\na: 2", "a")],
+)
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: str | None, found: str) -> None:
+    if content is not None:
+        (tmp_path / "params.yaml").write_text(content)
+    with pytest.raises(BadInput, match=found):
+        check(tmp_path)
