@@ -1,0 +1,1 @@
+"""Measure one trained candidate on the validation rows."""

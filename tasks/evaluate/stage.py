@@ -1,0 +1,97 @@
+"""Stage `evaluate`: one trained candidate, loaded afresh, measured on the validation rows."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tasks import block, compute, predictions, rows
+from tasks.errors import BadInput
+from tasks.evaluate import plots, speed
+from tasks.evaluate.params import EvaluateParams
+from tasks.files import replacing, write_json
+from tasks.model import SavedModel, load
+from tasks.progress import Progress, log
+from tasks.records import Record
+from tasks.scores import Floats, Ints, count, summary
+
+VALIDATION = Path("data/clean/validation.parquet")
+
+
+def run(root: Path, item: str | None, record: Record) -> None:
+    """Predicts the validation rows with candidate `item` and writes its predictions, measures, plots and costs.
+
+    Raises:
+        BadInput: if there are no validation rows, a row has a label that the candidate does not know,
+            or its probabilities are not usable.
+    """
+    if item is None:
+        raise BadInput("evaluate", "the name of a candidate", "none", "Run `python -m tasks evaluate NAME`.")
+    params = block.read(root, "evaluate", EvaluateParams)
+    computing = compute.read(root)
+    table = rows.read(root / VALIDATION, ["id", "text", "label"])
+    ids, texts, labels = (rows.strings(table, name) for name in ("id", "text", "label"))
+    if not texts:
+        raise BadInput(str(VALIDATION), "at least one row", "none", "Give more rows, or a larger validation share.")
+    folder = Path("models/candidates") / item
+    model = load(root / folder, computing.threads, computing.device)
+    record.rows_in, record.device = len(texts), computing.device if model.family == "network" else "cpu"
+    actual = class_indices(labels, model.labels, item)
+    probabilities = _predicted(model, texts, params.batch_rows, folder)
+    record.rows_out = len(texts)
+
+    measures = {"rows": len(texts)} | summary(actual, probabilities)
+    made = predictions.build(ids, "validation", labels, model.labels, probabilities)
+    counts = count(actual, probabilities.argmax(axis=1), len(model.labels))
+    with replacing(root / "predictions" / f"{item}.parquet") as unfinished:
+        rows.write(unfinished, made)
+    plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
+    plots.write_per_class(root / "plots/per_class" / f"{item}.csv", model.labels, counts)
+    write_json(root / "metrics" / f"{item}.json", {"validation": measures})
+    costs = _costs(model, texts, params) | {"size_mb": speed.size_mb(root / folder)}
+    costs |= {"threads": computing.threads, "device": record.device}
+    write_json(root / "costs/predict" / f"{item}.json", costs)
+    log(
+        f"{item}: accuracy {measures['accuracy']:.4f}, macro F1 {measures['macro_f1']:.4f} on {len(texts):,} rows, "
+        f"{costs['latency_ms_p50']:.1f} ms a row"
+    )
+
+
+def class_indices(labels: Sequence[str], classes: Sequence[str], candidate: str) -> Ints:
+    """The index of each row's label among the candidate's classes [rows].
+
+    Raises:
+        BadInput: if a label is none of them.
+    """
+    index = {name: number for number, name in enumerate(classes)}
+    unknown = sorted(set(labels) - set(index))
+    if unknown:
+        found = ", ".join(map(repr, unknown[:5])) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+        expected = f"only labels that candidate {candidate} was trained on"
+        raise BadInput(str(VALIDATION), expected, found, "Train the candidate on the same split: `regraft run`.")
+    return np.array([index[label] for label in labels], dtype=np.int64)
+
+
+def _predicted(model: SavedModel, texts: Sequence[str], batch_rows: int, folder: Path) -> Floats:
+    progress = Progress("predicting validation rows", len(texts))
+    parts = []
+    for start in range(0, len(texts), batch_rows):
+        report = partial(_advance, progress, start)
+        parts.append(model.predict_proba(texts[start : start + batch_rows], report))
+    probabilities = np.concatenate(parts)
+    if not np.isfinite(probabilities).all() or (probabilities < 0).any():
+        found = "some that are negative or no number"
+        fix = "Its training diverged: lower the candidate's learning rate, then run again."
+        raise BadInput(str(folder), "probabilities", found, fix)
+    return probabilities
+
+
+def _advance(progress: Progress, start: int, done: int) -> None:
+    progress.update(start + done)
+
+
+def _costs(model: SavedModel, texts: Sequence[str], params: EvaluateParams) -> dict[str, float | int | str]:
+    middle, slow = speed.latencies_ms(model.predict_proba, texts, params.latency_rows)
+    throughput = speed.rows_per_second(model.predict_proba, texts, params.batch_rows)
+    return {"latency_ms_p50": middle, "latency_ms_p95": slow, "rows_per_second": throughput}

@@ -1,0 +1,123 @@
+"""How good predictions are: the measures that evaluation and selection share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+"""The measures that are losses; all others are better upwards."""
+
+ECE_BINS = 15  # as in the paper; fixed, because only errors over the same bins can be compared
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the measures of agreement are made of: three counts a class, each [..., classes].
+
+    Leading dimensions are for many samples at once, as a bootstrap has them.
+
+    Attributes:
+        hits: rows of the class that were predicted as it.
+        actual: rows of the class.
+        predicted: rows that were predicted as it.
+    """
+
+    hits: Floats
+    actual: Floats
+    predicted: Floats
+
+
+def count(actual: Ints, predicted: Ints, classes: int) -> Counts:
+    """Counts rows by class.
+
+    Args:
+        actual: the class of each row, as an index [rows].
+        predicted: the predicted class of each row [rows].
+    """
+    hits = actual[actual == predicted]
+    return Counts(*(np.bincount(some, minlength=classes).astype(np.float64) for some in (hits, actual, predicted)))
+
+
+def agreement(counts: Counts) -> dict[str, Floats]:
+    """The measures that only look at the predicted class, each [...] and better upwards.
+
+    Means over classes take those that occur among the rows or the predictions (for balanced accuracy: among
+    the rows), as scikit-learn does. `mcc` is Matthews's coefficient for many classes (Gorodkin 2004).
+    """
+    total = counts.actual.sum(axis=-1)
+    _, recall, f1 = per_class(counts)
+    there = counts.actual > 0
+    occurs = there | (counts.predicted > 0)
+    hits = counts.hits.sum(axis=-1)
+    covariance = hits * total - (counts.actual * counts.predicted).sum(axis=-1)
+    spread_actual = total**2 - (counts.actual**2).sum(axis=-1)
+    spread_predicted = total**2 - (counts.predicted**2).sum(axis=-1)
+    return {
+        "accuracy": _ratio(hits, total),
+        "balanced_accuracy": _ratio((recall * there).sum(axis=-1), there.sum(axis=-1)),
+        "macro_f1": _ratio((f1 * occurs).sum(axis=-1), occurs.sum(axis=-1)),
+        "weighted_f1": _ratio((f1 * counts.actual).sum(axis=-1), total),
+        "mcc": _ratio(covariance, np.sqrt(spread_actual * spread_predicted)),
+    }
+
+
+def per_class(counts: Counts) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1 of each class, each [..., classes]; 0 where a class has no such rows."""
+    return (
+        _ratio(counts.hits, counts.predicted),
+        _ratio(counts.hits, counts.actual),
+        _ratio(2 * counts.hits, counts.actual + counts.predicted),
+    )
+
+
+def log_losses(actual: Ints, probabilities: Floats) -> Floats:
+    """The negative log probability of each row's own class [rows], in nats; a probability of 0 counts as 2.2e-16."""
+    own = probabilities[np.arange(len(actual)), actual]
+    losses: Floats = -np.log(np.clip(own, np.finfo(np.float64).eps, 1.0))
+    return losses + 0.0  # no negative zero
+
+
+def brier(actual: Ints, probabilities: Floats) -> float:
+    """The mean squared distance of the probabilities from the truth, summed over classes: 0 to 2 (Brier 1950)."""
+    own = probabilities[np.arange(len(actual)), actual]
+    return float(np.mean((probabilities**2).sum(axis=1) - 2 * own + 1))
+
+
+def ece(actual: Ints, probabilities: Floats) -> float:
+    """The expected calibration error of the predicted class: 0 to 1.
+
+    Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3: rows are put into `ECE_BINS` bins of
+    equal width by confidence (the largest probability), the bin being open below and closed above;
+    the error is the sum over bins of (rows in bin / rows) * |accuracy in bin - mean confidence in bin|.
+    """
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == actual).astype(np.float64)
+    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(actual))
+
+
+def summary(actual: Ints, probabilities: Floats) -> dict[str, float]:
+    """All measures of one set of predictions.
+
+    Args:
+        actual: the class of each row, as an index into the columns of `probabilities` [rows]; at least one row.
+        probabilities: [rows, classes], each row summing to 1. The largest is the predicted class (the first, if equal).
+    """
+    counts = count(actual, probabilities.argmax(axis=1), probabilities.shape[1])
+    return {name: float(value) for name, value in agreement(counts).items()} | {
+        "log_loss": float(log_losses(actual, probabilities).mean()),
+        "brier": brier(actual, probabilities),
+        "ece": ece(actual, probabilities),
+    }
+
+
+def _ratio(above: Floats, below: npt.NDArray[np.generic]) -> Floats:
+    """Divides, giving 0 for 0 / 0."""
+    result = np.zeros(np.broadcast_shapes(above.shape, below.shape))
+    np.divide(above, below, out=result, where=np.asarray(below != 0))
+    return result

@@ -1,0 +1,1 @@
+"""Choose among the candidates and report."""

@@ -1,0 +1,126 @@
+"""`reports/`: the choice for programs (JSON), for the terminal (Markdown) and for people (a page)."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks.files import read_json, replacing, write_json
+from tasks.scores import LOWER_IS_BETTER
+from tasks.select import curves, dataset, heatmap, mistakes, scatter, svg, template, whisker, wording
+from tasks.select.choice import Choice, Standing
+from tasks.select.evidence import Evidence
+from tasks.select.examination import Examination
+from tasks.select.params import SelectParams
+
+FOLDER = Path("reports")
+VERDICT = "PROMOTE"  # as long as there is no champion, the winner goes into service
+_PAIRS, _HARD_ROWS = 15, 15
+
+
+def selection(evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> dict[str, Any]:
+    """The content of `reports/selection.json`."""
+    return {
+        "winner": choice.winner,
+        "verdict": VERDICT,
+        "reasons": choice.reasons,
+        "metric": params.metric,
+        "level": params.level,
+        "candidates": [
+            {
+                "name": standing.name,
+                "validation": {
+                    **evidence.named(standing.name).measures,
+                    "interval": {"metric": params.metric, "low": standing.low, "high": standing.high},
+                    "behind_best": {
+                        "value": standing.behind,
+                        "low": standing.behind_low,
+                        "high": standing.behind_high,
+                    },
+                },
+                "cost": evidence.named(standing.name).costs,
+                "eligible": True,  # no limit on latency or size can be declared yet
+                "tied_with_best": standing.tied,
+            }
+            for standing in choice.standings
+        ],
+        "test": examination.as_json(),
+        "champion": None,
+    }
+
+
+def write(root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> None:
+    """Writes all three reports."""
+    facts = _facts(root, evidence, choice, examination, params)
+    for name in ("report.md", "report.html"):
+        with replacing(root / FOLDER / name) as partial:
+            partial.write_text(template.render(name, **facts), encoding="utf-8")
+    write_json(root / FOLDER / "selection.json", selection(evidence, choice, examination, params))
+
+
+def _facts(
+    root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams
+) -> dict[str, Any]:
+    winner = evidence.named(choice.winner)
+    matrix = mistakes.confusion(evidence, winner)
+    names = [standing.name for standing in choice.standings]
+    return {
+        "winner": winner,
+        "choice": choice,
+        "verdict": VERDICT,
+        "test": examination,
+        "params": params,
+        "columns": [name for name in ("accuracy", "log_loss") if name != params.metric],
+        "candidates": _candidates(evidence, choice),
+        "lower_is_better": params.metric in LOWER_IS_BETTER,
+        "quality_against_latency": scatter.draw(_points(evidence, choice), wording.name(params.metric)),
+        "classes": mistakes.class_scores(evidence, winner),
+        "confusion": heatmap.draw(matrix, evidence.classes),
+        "pairs": mistakes.confused_pairs(matrix, evidence.classes, _PAIRS),
+        "hard_rows": mistakes.hardest_rows(evidence, winner, _HARD_ROWS),
+        "curves": _curves(root, names),
+        "data": dataset.read(root),
+    }
+
+
+def _kind(standing: Standing, choice: Choice) -> str:
+    if standing.name == choice.winner:
+        return "winner"
+    return "tied" if standing.tied else "other"
+
+
+def _candidates(evidence: Evidence, choice: Choice) -> list[dict[str, Any]]:
+    ends = svg.spread([end for some in choice.standings for end in (some.low, some.high)], 0.04)
+    return [
+        {
+            "standing": some,
+            "kind": _kind(some, choice),
+            "picture": whisker.draw(some.value, some.low, some.high, ends, _kind(some, choice)),
+            "result": evidence.named(some.name),
+        }
+        for some in choice.standings
+    ]
+
+
+def _points(evidence: Evidence, choice: Choice) -> list[scatter.Point]:
+    return [
+        scatter.Point(
+            name=some.name,
+            latency=evidence.named(some.name).costs["latency_ms_p50"],
+            value=some.value,
+            low=some.low,
+            high=some.high,
+            kind=_kind(some, choice),
+        )
+        for some in choice.standings
+    ]
+
+
+def _curves(root: Path, names: list[str]) -> list[dict[str, Any]]:
+    """Pictures of the candidates that were trained in epochs; the others have no curve."""
+    found = []
+    for name in names:
+        points = read_json(root / "plots/learning" / f"{name}.json")
+        pictures = [curves.draw(points, series) for series in (curves.LOSSES, curves.QUALITIES)]
+        drawn = [picture for picture in pictures if picture is not None]
+        if drawn:
+            found.append({"name": name, "pictures": drawn})
+    return found

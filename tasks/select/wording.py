@@ -1,0 +1,63 @@
+"""How measures and costs are named and rounded where people read them."""
+
+NAMES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "mcc": "Matthews correlation",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "ece": "calibration error",
+    "size_mb": "size",
+    "latency_ms_p50": "median latency",
+    "latency_ms_p95": "95th percentile of latency",
+    "fit_seconds": "time to fit",
+}
+"""Plain names of measures and costs."""
+
+
+def name(key: str) -> str:
+    """The plain name of a measure or cost, for the middle of a sentence."""
+    return NAMES.get(key, key.replace("_", " "))
+
+
+def measure(value: float) -> str:
+    """A measure with four digits after the point (and no negative zero)."""
+    return f"{round(value, 4) + 0.0:.4f}"
+
+
+def cost(key: str, value: float) -> str:
+    """A cost with its unit."""
+    if key == "fit_seconds":
+        return duration(value)
+    return f"{significant(value)} {'MB' if key == 'size_mb' else 'ms'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, or minutes and seconds from two minutes on."""
+    if seconds < 120:
+        return f"{significant(seconds)} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def significant(value: float) -> str:
+    """A number with about three digits that count, and thousands separated."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}" if value < 10 else f"{value:.1f}"
+
+
+def percent(level: float) -> str:
+    """A share, such as a confidence level, as a percentage."""
+    return f"{100 * level:.3g} %"
+
+
+def share(value: float) -> str:
+    """A share of rows as a whole percentage; small ones do not become nothing."""
+    return "< 1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
+
+
+def listed(names: list[str]) -> str:
+    """Names as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

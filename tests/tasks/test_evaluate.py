@@ -1,0 +1,151 @@
+"""Stage `evaluate`: what it writes of a saved candidate, and what it refuses."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks import model as models
+from tasks import predictions, rows, scores
+from tasks.errors import BadInput, ParamsError
+from tasks.evaluate import speed, stage
+from tasks.files import read_json
+from tasks.records import Record
+from tests.tasks.evaluated_workspace import CLASSES, write_data, write_model, write_params
+
+VALIDATION = ["billing", "billing", "leave", "network", "network"]
+TEXTS = ["invoice payment", "wifi wifi cable", "vacation", "router", "cable wifi"]  # the second is labelled wrongly
+OUTS = ["predictions/nb.parquet", "metrics/nb.json", "plots/confusion/nb.csv", "plots/per_class/nb.csv"]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    write_params(tmp_path, ["nb"], evaluate="{latency_rows: 7, batch_rows: 2}")
+    write_data(tmp_path, VALIDATION, TEXTS)
+    write_model(tmp_path, "nb")
+    return tmp_path
+
+
+def evaluate(root: Path, item: str = "nb") -> Record:
+    record = Record(root, f"evaluate@{item}")
+    stage.run(root, item, record)
+    return record
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def test_predictions_hold_every_validation_row_with_the_probability_of_each_class(workspace: Path) -> None:
+    record = evaluate(workspace)
+    table = rows.read(workspace / "predictions/nb.parquet")
+    assert table.column_names == ["id", "split", "label", "predicted", "confidence", *CLASSES]
+    assert rows.strings(table, "id") == [f"validation-{number}" for number in range(5)]
+    assert rows.strings(table, "predicted") == ["billing", "network", "leave", "network", "network"]
+    own = models.load(workspace / "models/candidates/nb", threads=1).predict_proba(TEXTS)
+    assert np.allclose(predictions.probabilities(table), own, rtol=0, atol=1e-12)
+    assert np.array_equal(table.column("confidence").to_numpy(), predictions.probabilities(table).max(axis=1))
+    assert (record.rows_in, record.rows_out) == (5, 5)
+
+
+def test_metrics_are_those_of_the_written_predictions(workspace: Path) -> None:
+    evaluate(workspace)
+    found = read_json(workspace / "metrics/nb.json")["validation"]
+    table = rows.read(workspace / "predictions/nb.parquet")
+    actual = np.array([CLASSES.index(label) for label in rows.strings(table, "label")])
+    assert found == {"rows": 5} | scores.summary(actual, predictions.probabilities(table))
+    assert found["accuracy"] == 0.8
+    assert set(found) >= {"macro_f1", "weighted_f1", "balanced_accuracy", "mcc", "log_loss", "brier", "ece"}
+
+
+def test_plots_count_the_rows(workspace: Path) -> None:
+    evaluate(workspace)
+    confusion = lines(workspace / "plots/confusion/nb.csv")
+    assert [line["actual"] for line in confusion] == VALIDATION
+    assert confusion[1] == {"actual": "billing", "predicted": "network"}
+    per_class = lines(workspace / "plots/per_class/nb.csv")
+    assert per_class[0] == {"class": "billing", "rows": "2", "precision": "1.0", "recall": "0.5", "f1": str(2 / 3)}
+    assert [line["class"] for line in per_class] == list(CLASSES)
+
+
+def test_costs_are_positive_and_the_size_is_that_of_the_folder(workspace: Path) -> None:
+    evaluate(workspace)
+    costs = read_json(workspace / "costs/predict/nb.json")
+    folder = workspace / "models/candidates/nb"
+    assert costs.pop("size_mb") * 1e6 == sum(file.stat().st_size for file in folder.iterdir())
+    assert (costs.pop("threads"), costs.pop("device")) == (1, "cpu")
+    assert set(costs) == {"latency_ms_p50", "latency_ms_p95", "rows_per_second"}
+    assert all(value > 0 for value in costs.values())
+    assert costs["latency_ms_p50"] <= costs["latency_ms_p95"]
+
+
+def test_a_second_run_gives_the_same_bytes(workspace: Path) -> None:
+    evaluate(workspace)
+    first = [(workspace / out).read_bytes() for out in OUTS]
+    evaluate(workspace)
+    assert [(workspace / out).read_bytes() for out in OUTS] == first
+
+
+def test_an_empty_block_means_the_defaults_and_unknown_keys_are_refused(workspace: Path) -> None:
+    write_params(workspace, ["nb"])
+    evaluate(workspace)
+    write_params(workspace, ["nb"], evaluate="{bins: 3}")
+    with pytest.raises(ParamsError, match=r"evaluate\.bins"):
+        evaluate(workspace)
+
+
+def test_a_label_that_the_candidate_does_not_know_is_named(workspace: Path) -> None:
+    write_data(workspace, [*VALIDATION, "payroll"], [*TEXTS, "salary"])
+    with pytest.raises(BadInput, match="'payroll'"):
+        evaluate(workspace)
+    assert not (workspace / "predictions/nb.parquet").exists()
+
+
+def test_a_diverged_candidate_is_refused_rather_than_measured(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Diverged:
+        labels, family = list(CLASSES), "network"
+
+        def predict_proba(self, texts: list[str], report: Any = None) -> Any:
+            return np.full((len(texts), len(CLASSES)), np.nan)
+
+    monkeypatch.setattr(stage, "load", lambda folder, threads, device: Diverged())
+    with pytest.raises(BadInput, match="learning rate"):
+        evaluate(workspace)
+    assert not (workspace / "metrics/nb.json").exists()
+
+
+def test_no_validation_rows_are_refused(workspace: Path) -> None:
+    write_data(workspace, [], [])
+    with pytest.raises(BadInput, match=r"validation\.parquet"):
+        evaluate(workspace)
+
+
+def test_a_candidate_that_was_not_trained_is_refused(workspace: Path) -> None:
+    with pytest.raises(BadInput, match="regraft run"):
+        evaluate(workspace, "absent")
+
+
+def test_classes_named_like_fixed_columns_get_columns_of_their_own() -> None:
+    classes = ["label", "class:label", "id", "plain"]
+    table = predictions.build(["a"], "validation", ["plain"], classes, np.array([[0.1, 0.2, 0.3, 0.4]]))
+    assert len(set(table.column_names)) == len(table.column_names)
+    assert predictions.classes(table) == classes
+    assert predictions.probabilities(table).tolist() == [[0.1, 0.2, 0.3, 0.4]]
+    assert table.column("plain").to_pylist() == [0.4]
+
+
+def test_latency_is_timed_over_single_rows_spread_over_the_texts() -> None:
+    calls: list[list[str]] = []
+    speed.latencies_ms(lambda texts: calls.append(list(texts)), [str(number) for number in range(100)], rows=10)
+    timed = calls[-10:]
+    assert len(calls) > 10  # some calls warm up before
+    assert timed == [[str(number)] for number in range(0, 100, 10)]
+
+
+def test_throughput_counts_rows_not_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 2))  # each call takes two seconds
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: next(clock))
+    assert speed.rows_per_second(lambda texts: None, ["text"] * 50, rows=20) == 10
+    assert speed.rows_per_second(lambda texts: None, ["text"] * 5, rows=20) == 2.5
