@@ -38,7 +38,8 @@ def _folder(root: Path, item: str, source: str) -> Path:
         return download(name, revision)
     if not link.is_dir():
         raise BadInput(str(links.ENCODERS / item), f"a link to {source}", "none", links.REFRESH)
-    if form == "path" and not link.samefile(root / Path(rest).expanduser()):
+    declared = root / Path(rest).expanduser()
+    if form == "path" and not (declared.exists() and link.samefile(declared)):
         raise BadInput(str(links.ENCODERS / item), f"a link to {rest}", "a link to another folder", links.REFRESH)
     if form == "package" and rest.split("/")[0] not in link.resolve().parts:
         raise BadInput(str(links.ENCODERS / item), f"a link into {rest}", "a link to another folder", links.REFRESH)

@@ -1,0 +1,1 @@
+"""The orchestration: knows Prefect and DVC, nothing about text."""

@@ -1,0 +1,164 @@
+"""The command line: `regraft`, or `python -m flows`."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flows import summary
+from flows.display import Display, LiveDisplay, PlainDisplay
+from tasks.errors import BadInput, RegraftError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Turns labelled text into the best classifier that you can afford to run.\n\n"
+    "`regraft run` does all that has to be done, and only that: what has not changed since the last run is kept.",
+)
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="STAGE",
+        help="A stage (`evaluate`) or one item of it (`evaluate@frozen`). What it needs is brought up to date too. "
+        "Without any: everything.",
+        show_default=False,
+    ),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="If another run is at work here, wait for it to end.")]
+
+
+@app.command()
+def run(
+    stages: Targets = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Use another value of a parameter for this run only, such as `candidates.finetune.epochs=2`. "
+            "The value is YAML. Can be given more than once.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many stages may run side by side. Default: one for every two processors, at least two.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run the stages even if nothing has changed.")] = False,
+    wait: Wait = False,
+) -> None:
+    """Brings the pipeline up to date: runs what has changed, keeps the rest."""
+    from flows.explain import survey
+    from flows.session import opened
+
+    targets, settings, console = stages or [], set_ or [], Console()
+    with _errors(), _display(console) as display, opened(Path.cwd(), display, settings, wait) as session:
+        items = session.graph.items(targets)
+        if not force and not any(finding.due for finding in survey(session.graph, items).values()):
+            display.note(summary.idle(len(items)))
+        else:
+            session.warm_up(items.values())  # while Prefect starts
+            _run_flow(session.graph.root, targets, workers, force)
+        root = session.graph.root
+    for line in summary.closing(root, settings):
+        console.print(line, highlight=False)
+
+
+@app.command()
+def explain(stages: Targets = None, wait: Wait = False) -> None:
+    """Tells what `regraft run` would do, and why. Ends with exit code 1 if it would do anything, 0 if not."""
+    from flows.explain import survey
+    from flows.session import opened
+
+    console = Console()
+    with _errors(), opened(Path.cwd(), PlainDisplay(console), wait=wait) as session:
+        findings = survey(session.graph, session.graph.items(stages or []))
+    due = {name: finding for name, finding in findings.items() if finding.due}
+    if not due:
+        console.print(summary.idle(len(findings)), highlight=False)
+        return
+    console.print(summary.explanation(due, len(findings) - len(due)))
+    raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    input_: Annotated[str, typer.Argument(metavar="INPUT", help="Texts to classify, in any form that ingest reads.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The file to write; its ending says the format.")],
+) -> None:
+    """Classifies new texts with the selected model: adds label and confidence to the columns of INPUT."""
+    from flows.score import score as score_file
+    from flows.workspace import find
+
+    with _errors():
+        score_file(find(Path.cwd()), input_, output)
+
+
+@app.command(hidden=True)
+def links() -> None:
+    """Refreshes the folder `links/`, in which DVC sees libraries, encoders and data outside the project."""
+    from flows.links import refresh
+    from flows.workspace import find
+
+    with _errors():
+        refresh(find(Path.cwd()))
+
+
+def _run_flow(root: Path, targets: list[str], workers: int | None, force: bool) -> None:
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the display shows all of it
+    from httpx import HTTPError
+
+    from flows import server
+    from flows.pipeline import pipeline
+
+    try:
+        with server.available(root):
+            pipeline(targets=targets or None, workers=workers, force=force)
+    except (HTTPError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "API" not in str(error):  # Prefect has no class of its own for this
+            raise
+        fix = "Start the server that PREFECT_API_URL names, or unset it to use a temporary one."
+        raise BadInput("Prefect", "a server that answers", " ".join(str(error).split()), fix) from error
+
+
+def _display(console: Console) -> Display:
+    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turns errors into messages and exit codes."""
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it is as orderly as Ctrl-C
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("Stopped. What was finished is kept: `regraft run` continues from there.", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+    except RegraftError as error:
+        for line in summary.failure(error):
+            console.print(line, highlight=False, soft_wrap=True)
+        raise typer.Exit(FAILED if summary.is_failed_run(error) else MISUSED) from None
+
+
+def main() -> None:
+    """Runs the command line."""
+    app(prog_name="regraft")
+
+
+if __name__ == "__main__":
+    main()

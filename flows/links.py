@@ -1,0 +1,128 @@
+"""Keeps the folder `links/`, in which DVC sees what lies outside the project and can change a result.
+
+What is in it, and why, is told in `tasks.links`. Nothing is rewritten that is right already.
+"""
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+from flows import sources
+from tasks.block import PARAMS, load
+from tasks.errors import BadInput
+from tasks.files import remove, replacing
+from tasks.links import ENCODERS, LIBRARIES, SOURCES, metadata_file
+
+Entry = Path | str | Mapping[str, str]
+"""A link to a path; a file's text; or a folder of files by name."""
+
+_HUB = re.compile(r"(?P<id>[\w.-]+(/[\w.-]+)?)@(?P<revision>[0-9a-f]{40})")
+
+
+def refresh(root: Path) -> None:
+    """Brings `links/` up to date with `dvc.yaml`, `params.yaml` and what is installed.
+
+    Raises:
+        BadInput: if something that they name is missing.
+    """
+    params = load(root / PARAMS)
+    graph = load(root / "dvc.yaml")
+    _keep(root / LIBRARIES, {name: metadata_file(_installed(name)) for name in sorted(_libraries(graph))})
+    encoders = params.get("encoders") or {}
+    _keep(root / ENCODERS, {name: _encoder(root, name, entry, set(encoders)) for name, entry in encoders.items()})
+    ingest = params.get("ingest") or {}
+    declared = [*(ingest.get("sources") or []), *(ingest.get("test_sources") or [])]
+    _keep(root / SOURCES, sources.entries(root, declared))
+
+
+def _libraries(node: Any) -> set[str]:
+    if isinstance(node, str):
+        return {node.removeprefix(f"{LIBRARIES}/")} if node.startswith(f"{LIBRARIES}/") else set()
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return {name for child in children for name in _libraries(child)}
+
+
+def _installed(name: str) -> Any:
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        raise BadInput(name, "an installed library", "none in this environment", "Run `make setup`.") from None
+
+
+def _encoder(root: Path, name: str, entry: Any, names: set[str]) -> Entry:
+    where = f"{PARAMS}: encoders.{name}.source"
+    source = str(entry.get("source") if isinstance(entry, dict) else entry)
+    kind, _, rest = source.partition(":")
+    if kind == "package":
+        return _packaged(where, rest)
+    if kind == "path":
+        folder = root / Path(rest).expanduser()
+        if not folder.is_dir():
+            raise BadInput(
+                where, "an existing folder", rest, "Correct the path; it is taken from the project's folder."
+            )
+        return folder.resolve()
+    if kind == "hub":
+        match = _HUB.fullmatch(rest)
+        if match is None:
+            fix = "Name the commit in full, so that the same model is taken each time."
+            raise BadInput(where, "hub:<id>@<revision of 40 hexadecimal digits>", source, fix)
+        return {"revision.txt": f"{match['id']}@{match['revision']}\n"}
+    if source in names:
+        return {"encoder.txt": f"{source}\n"}
+    fix = f"Write package:<module>, path:<folder>, hub:<id>@<revision>, or one of {', '.join(sorted(names))}."
+    raise BadInput(where, "a source of an encoder", source, fix)
+
+
+def _packaged(where: str, module: str) -> Path:
+    top, *inner = re.split(r"[./]", module)
+    spec = importlib.util.find_spec(top) if top.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise BadInput(where, "an installed package", module, "Install it, or correct its name.")
+    folder = Path(spec.submodule_search_locations[0]).joinpath(*inner)
+    places = [place.parent for place in sorted(folder.rglob("config.json")) if any(place.parent.glob("*.safetensors"))]
+    if not places:
+        fix = "Name a package that holds an encoder in the form of transformers."
+        raise BadInput(where, "a folder with config.json and *.safetensors", f"none in {module}", fix)
+    if len(places) > 1:
+        found = ", ".join(f"{top}/{place.relative_to(spec.submodule_search_locations[0])}" for place in places)
+        raise BadInput(where, "one encoder", f"several: {found}", "Name the subfolder too.")
+    return places[0]
+
+
+def _keep(folder: Path, wanted: Mapping[str, Entry]) -> None:
+    """Makes a folder hold exactly the entries that are wanted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for found in folder.iterdir():
+        if found.name not in wanted:
+            remove(found)
+    for name, entry in wanted.items():
+        path = folder / name
+        if isinstance(entry, Path):
+            _link(path, entry)
+        elif isinstance(entry, str):
+            _text(path, entry)
+        else:
+            if path.is_symlink() or path.is_file():
+                remove(path)
+            _keep(path, entry)
+
+
+def _link(path: Path, target: Path) -> None:
+    if path.is_symlink() and path.readlink() == target:
+        return
+    if not path.is_symlink():
+        remove(path)
+    with replacing(path) as partial:
+        partial.symlink_to(target)
+
+
+def _text(path: Path, text: str) -> None:
+    if path.is_file() and not path.is_symlink() and path.read_text(encoding="utf-8") == text:
+        return
+    remove(path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")

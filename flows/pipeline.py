@@ -1,0 +1,192 @@
+"""The Prefect flow `pipeline`: the graph of `dvc.yaml`, one task a stage item, side by side where it allows that."""
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
+
+from flows.announce import Announcer
+from flows.display import Display, duration
+from flows.graph import Item, Stopped
+from flows.lockfile import LockFile
+from flows.session import Session, default_workers, opened
+from flows.stage import Job, Outcome, StageFailed, StageTransient, reproduce, shell_command
+from flows.worker import NurseryLost
+from tasks.errors import RegraftError
+
+RETRY_SECONDS = (2.0, 10.0)
+"""How long to wait before each new try of a stage that failed in a way that may pass."""
+
+_TRY_AGAIN = 75  # the exit code that says so: EX_TEMPFAIL of sysexits.h
+_TAIL_LINES = 12
+
+
+class PipelineFailed(RegraftError):
+    """Some items could not be made; all that did not need them was.
+
+    Args:
+        failures: what went wrong, by item.
+        not_run: the items that need one of those.
+    """
+
+    def __init__(self, failures: Mapping[str, StageFailed], not_run: tuple[str, ...]) -> None:
+        self.failures, self.not_run = dict(failures), not_run
+        super().__init__("\n".join(str(failure) for failure in failures.values()))
+
+
+def _run_name() -> str:
+    return ", ".join(runtime.flow_run.parameters.get("targets") or ["all stages"])
+
+
+@flow(name="pipeline", flow_run_name=_run_name, validate_parameters=True)
+def pipeline(
+    targets: Annotated[list[str] | None, Field(description="Stages or items to bring up to date; none: all.")] = None,
+    workers: Annotated[int | None, Field(ge=1, description="How many run side by side; none: by processors.")] = None,
+    force: Annotated[bool, Field(description="Run even what has not changed.")] = False,
+) -> dict[str, str]:
+    """Brings the stages of `dvc.yaml` up to date, as `dvc repro` would, and returns how each came to be so.
+
+    Raises:
+        PipelineFailed: if a stage fails; those that do not need it are finished first.
+        WorkspaceBusy: if another run is at work in the workspace.
+    """
+    logger = get_run_logger()
+    with opened(Path.cwd(), _LogDisplay(logger)) as session:
+        items = session.graph.items(targets or ())
+        session.display.plan(list(items))
+        session.warm_up(items.values())
+        return _Run(session, items, force).finish(workers or default_workers())
+
+
+class _LogDisplay(Display):
+    """Shows notes in the flow run's log, where no terminal shows anything."""
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+
+    def note(self, text: str) -> None:
+        self._logger.info(text)
+
+
+class _Run:
+    """One run of the items, in the order that they allow."""
+
+    def __init__(self, session: Session, items: dict[str, Item], force: bool) -> None:
+        self._session, self._items, self._force = session, items, force
+        self._display, self._lock = session.display, LockFile(list(items))
+        self._outcomes: dict[str, str] = {}
+        self._failures: dict[str, StageFailed] = {}
+        self._running: set[str] = set()
+
+    def finish(self, workers: int) -> dict[str, str]:
+        """Runs every item as soon as those that it needs are done and one of `workers` places is free."""
+        try:
+            self._submit_all(workers)
+        except BaseException:  # Ctrl-C and the cancellation of the flow run among them
+            if self._running:
+                self._display.note(f"Stopping {', '.join(sorted(self._running))}.")
+            self._session.graph.stopping.set()
+            self._session.worker.stop()  # at once: Prefect waits for its threads before it lets an error out
+            raise
+        if self._failures:
+            raise PipelineFailed(self._failures, tuple(n for n in self._items if n not in self._outcomes))
+        return {name: self._outcomes[name] for name in self._items}
+
+    def _submit_all(self, workers: int) -> None:
+        step = self._task()
+        ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+        futures: dict[str, Any] = {}
+        done: set[str] = set()
+        while len(done) < len(self._items):
+            for name, item in self._items.items():
+                if len(self._running) < workers and name not in futures and done.issuperset(item.needs):
+                    # No tags: for each one Prefect asks its server for a place, which takes up to two seconds.
+                    named = step.with_options(name=item.stage)
+                    futures[name] = named.submit(name, wait_for=[futures[other] for other in item.needs])
+                    futures[name].add_done_callback(_putter(ended, name))
+                    self._running.add(name)
+            name = ended.get()
+            self._running.remove(name)
+            done.add(name)
+            self._settle(name, futures[name])
+
+    def _task(self) -> Any:
+        @task(
+            task_run_name="{item}",
+            cache_policy=NO_CACHE,  # DVC knows what is up to date; Prefect's cache does not look at files
+            retries=len(RETRY_SECONDS),
+            retry_delay_seconds=list(RETRY_SECONDS),
+            retry_condition_fn=lambda task, run, state: isinstance(
+                state.result(raise_on_failure=False), StageTransient
+            ),
+        )
+        def stage(item: str) -> State[Any]:
+            return self._reproduce(item)
+
+        return stage
+
+    def _reproduce(self, name: str) -> State[Any]:
+        began = time.monotonic()
+        announcer = Announcer(name, get_run_logger(), self._display)
+        self._display.started(name)
+        try:
+            outcome = reproduce(
+                self._session.graph, self._lock, name, lambda job: self._execute(job, announcer), self._force
+            )
+        except StageTransient as error:
+            announcer.text(f"{error.reason}; it may pass, so it is tried again, {len(RETRY_SECONDS) + 1} times in all")
+            raise
+        if outcome is Outcome.RAN:
+            spent = duration(time.monotonic() - began)
+            self._display.finished(name, "done", f"{outcome.value} in {spent}")
+            return Completed(message=f"{outcome.value} in {spent}", data=outcome.value)
+        self._display.finished(name, "kept", outcome.value)
+        return Completed(name="Cached", message=outcome.value, data=outcome.value)
+
+    def _execute(self, job: Job, announcer: Announcer) -> None:
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+
+        def line(text: str) -> None:
+            if announcer.line(text):
+                tail.append(text)
+
+        for command in job.commands:
+            try:
+                code = self._session.worker.run(command, shell_command(command), job.folder, job.environment, line)
+            except NurseryLost as error:
+                raise StageFailed(job.name, f"was lost: {error}", tuple(tail)) from error
+            if code == _TRY_AGAIN:
+                raise StageTransient(job.name, f"ended with exit code {code}", tuple(tail))
+            if code < 0:
+                hint = ", often for lack of memory" if code == -9 else ""
+                raise StageFailed(job.name, f"was killed by signal {-code}{hint}", tuple(tail))
+            if code:
+                raise StageFailed(job.name, f"failed with exit code {code}", tuple(tail))
+
+    def _settle(self, name: str, future: Any) -> None:
+        future.wait()
+        state = future.state
+        if state.is_completed():
+            self._outcomes[name] = state.result()
+            return
+        if state.is_pending():  # Prefect did not start it, as something that it needs has failed
+            self._display.finished(name, "skipped", "not run, as what it needs has failed")
+            return
+        error = state.result(raise_on_failure=False)
+        if isinstance(error, Stopped):
+            raise error
+        failure = error if isinstance(error, StageFailed) else StageFailed(name, f"failed: {error!r}")
+        self._failures[name] = failure
+        self._display.finished(name, "failed", failure.reason)
+
+
+def _putter(ended: "queue.SimpleQueue[str]", name: str) -> Callable[[Any], None]:
+    return lambda _: ended.put(name)

@@ -1,0 +1,70 @@
+"""A Prefect server for the life of one process, where no other is configured.
+
+Prefect can start one by itself, but that one dies of the Ctrl-C that is meant for the run, so that nothing can be
+reported any more, and it outlives a killed run. This one is started by a nursery of its own: it does neither.
+"""
+
+import atexit
+import os
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flows.worker import Worker
+from tasks.errors import BadInput, RegraftError
+
+_START_SECONDS = 120.0
+_POLL_SECONDS = 0.1
+
+
+@contextmanager
+def available(root: Path) -> Iterator[None]:
+    """Sees to it that Prefect has a server meanwhile: the configured one, or else one that ends with this process.
+
+    Raises:
+        BadInput: if a server of our own does not start.
+    """
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    if PREFECT_API_URL.value():
+        yield
+        return
+    with temporary_settings({PREFECT_API_URL: _start(root)}):
+        yield
+
+
+def _start(root: Path) -> str:
+    from httpx import HTTPError, get
+
+    port = _free_port()
+    worker, tail = Worker(root, "server.log"), deque[str](maxlen=5)
+    atexit.register(worker.close)  # when Prefect's threads have sent the last lines of the log
+    thread = threading.Thread(target=_serve, args=(worker, root, port, tail), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _START_SECONDS
+    while thread.is_alive() and time.monotonic() < deadline:
+        with suppress(HTTPError):
+            if get(f"http://127.0.0.1:{port}/api/health").is_success:
+                return f"http://127.0.0.1:{port}/api"
+        time.sleep(_POLL_SECONDS)
+    found = " ".join(tail) or f"no answer within {_START_SECONDS:.0f} s"
+    raise BadInput("Prefect", "a temporary server that starts", found, "Set PREFECT_API_URL to one that runs.")
+
+
+def _serve(worker: Worker, root: Path, port: int, tail: "deque[str]") -> None:
+    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--lifespan", "on"]
+    own = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+    with suppress(RegraftError):  # it is stopped in the end
+        worker.run("", command, str(root), {**os.environ, **own}, tail.append)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,97 @@
+"""What `ingest.sources` names, as entries of `links/sources`, so that DVC notices when any of it changes."""
+
+import glob
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import BadInput
+from tasks.links import INDEX
+
+INSIDE = Path("data/source")
+"""Which DVC sees anyway."""
+
+_VERSIONS = ("size", "ETag", "etag", "LastModified", "last_modified", "mtime", "generation", "md5", "content_md5")
+
+
+def entries(root: Path, declared: Sequence[str]) -> dict[str, Path | str]:
+    """The entries for all declared sources, with an index of which source has which.
+
+    Raises:
+        BadInput: if a file is missing, a pattern matches nothing, or a remote file cannot be looked at.
+    """
+    made: dict[str, Path | str] = {}
+    index: dict[str, list[str]] = {}
+    for source in declared:
+        names = []
+        for base, entry in _found(root, source):
+            name = f"{len(made) + 1:03d}-{base}"
+            made[name] = entry
+            names.append(name)
+        index[source] = names
+    made[INDEX] = json.dumps(index, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return made
+
+
+def _found(root: Path, source: str) -> list[tuple[str, Path | str]]:
+    if source.startswith("hub:"):
+        return _hub(root, source)
+    scheme, separator, rest = source.partition("://")
+    if separator and scheme not in ("file", "local"):
+        return _remote(source)
+    return _local(root, source, rest if separator else source)
+
+
+def _hub(root: Path, source: str) -> list[tuple[str, Path | str]]:
+    name = source.removeprefix("hub:").split(":")[0]
+    entries: list[tuple[str, Path | str]] = [(f"{Path(name).name}.txt", f"{source}\n")]
+    folder = root / Path(name).expanduser()
+    if folder.is_dir():
+        entries.append((folder.name, folder.resolve()))
+    return entries
+
+
+def _local(root: Path, source: str, pattern: str) -> list[tuple[str, Path | str]]:
+    path = root / Path(pattern).expanduser()
+    # Not Path.glob: the pattern may be absolute.
+    matches = [path] if path.exists() else [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+    if not matches:
+        what = "a file that exists" if not glob.has_magic(pattern) else "a pattern that matches a file"
+        fix = "Correct ingest.sources, or put the file there; paths are taken from the project's folder."
+        raise BadInput(f"params.yaml: {source}", what, "none", fix)
+    inside = _normal(root / INSIDE)
+    outside = (match for match in matches if not _normal(match).is_relative_to(inside))
+    return [(match.name, match.resolve()) for match in outside]
+
+
+def _normal(path: Path) -> Path:
+    # Without following links: DVC sees what a link in data/source leads to.
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _remote(source: str) -> list[tuple[str, Path | str]]:
+    import fsspec
+
+    try:
+        system, path = fsspec.core.url_to_fs(source)
+        paths = sorted(system.glob(path)) if glob.has_magic(path) else [path]
+        notes = [(one, _version(system, one)) for one in paths]
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        found = " ".join(str(error).split()) or type(error).__name__
+        raise BadInput(
+            f"params.yaml: {source}", "a file that can be reached", found, "Check address and access."
+        ) from error
+    if not notes:
+        raise BadInput(f"params.yaml: {source}", "a pattern that matches a file", "none", "Correct ingest.sources.")
+    return [
+        (f"{Path(path).name or 'remote'}.txt", json.dumps({"url": source, "path": str(path), **note}, indent=2) + "\n")
+        for path, note in notes
+    ]
+
+
+def _version(system: Any, path: str) -> dict[str, str]:
+    info = system.info(path)
+    note = {name: str(info[name]) for name in _VERSIONS if info.get(name) is not None}
+    return {**note, "ukey": str(system.ukey(path))}

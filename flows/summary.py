@@ -1,0 +1,71 @@
+"""What the command line says in the end: what was found, what failed and what to do, where the results are."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.errors import RegraftError
+
+if TYPE_CHECKING:
+    from flows.explain import Finding
+
+_MANY = 3
+_SELECTION, _REPORT = Path("reports/selection.json"), Path("reports/report.html")
+
+
+def idle(count: int) -> str:
+    """Nothing has to be done."""
+    return f"Nothing has changed: all {count} items are up to date."
+
+
+def explanation(due: Mapping[str, "Finding"], kept: int) -> Table:
+    """A table of the items that would run."""
+    table = Table(title="What `regraft run` would do", caption=f"{kept} more are up to date", title_justify="left")
+    for heading in ("item", "would", "because"):
+        table.add_column(heading, overflow="fold")
+    for name, finding in due.items():
+        more = f" and {len(finding.follows) - _MANY} more" if len(finding.follows) > _MANY else ""
+        follows = [f"follows {', '.join(finding.follows[:_MANY])}{more}"] if finding.follows else []
+        because = [*finding.reasons, *follows]
+        what = "restore from the run cache" if finding.restorable else "run"
+        table.add_row(escape(name), what, escape("\n".join(because)))
+    return table
+
+
+def closing(root: Path, settings: Sequence[str]) -> Iterator[str]:
+    """What was chosen, where to read about it, and what `--set` leaves behind."""
+    if (root / _SELECTION).is_file():
+        try:
+            selection = json.loads((root / _SELECTION).read_text(encoding="utf-8"))
+            yield f"Selected: [bold]{escape(str(selection['winner']))}[/]"
+        except (ValueError, KeyError, TypeError):
+            pass  # not ours to judge here; the report tells more
+    if (root / _REPORT).is_file():
+        yield f"Report:   {_REPORT}"
+    if settings:
+        yield "params.yaml is as it was: a run without --set goes back to its values, from the run cache."
+
+
+def is_failed_run(error: RegraftError) -> bool:
+    """Whether stages failed, as opposed to a run that could not begin."""
+    return hasattr(error, "failures")
+
+
+def failure(error: RegraftError) -> Iterator[str]:
+    """An error for people: for failed stages, their last lines and how to go on."""
+    failures, not_run = getattr(error, "failures", None), getattr(error, "not_run", ())
+    if not failures:
+        yield f"[red]error:[/] {escape(str(error))}"
+        return
+    for one in failures.values():
+        yield f"\n[red]{escape(str(one))}[/]"
+        yield from (f"  {escape(line)}" for line in one.tail)
+    skipped = [name for name in not_run if name not in failures]
+    if skipped:
+        yield f"Not run, as they need it: {', '.join(skipped)}."
+    again = f"`regraft run {next(iter(failures))}` tries it" if len(failures) == 1 else "`regraft run` tries them"
+    yield f"\nAll that could be done without is done and kept. When that is mended, {again} again."

@@ -1,0 +1,197 @@
+"""The folder `links/`: what lies outside the project, and that a change there re-runs just what depends on it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.links import refresh
+from tasks.errors import BadInput
+from tasks.links import check
+from tests.flows.toy import Project
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def _workspace(root: Path, params: str = "", deps: str = "") -> Path:
+    root.mkdir(exist_ok=True)
+    (root / "params.yaml").write_text(params or "seed: 1\n")
+    (root / "dvc.yaml").write_text(f"stages:\n  one:\n    cmd: true\n    deps: [x{deps}]\n")
+    return root
+
+
+def _distribution(site: Path, version: str) -> None:
+    info = site / f"toylib-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: toylib\nVersion: {version}\n")
+    (info / "RECORD").write_text(f"toylib-{version}.dist-info/METADATA,,\n")
+
+
+def _times(folder: Path) -> dict[str, int]:
+    return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_libraries_follow_what_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _distribution(tmp_path / "old", "1.0")
+    _distribution(tmp_path / "new", "2.0")
+    root = _workspace(tmp_path / "w", deps=", links/libraries/toylib")
+    monkeypatch.syspath_prepend(tmp_path / "old")
+    refresh(root)
+    assert "Version: 1.0" in (root / "links/libraries/toylib").read_text()
+
+    monkeypatch.syspath_prepend(tmp_path / "new")
+    with pytest.raises(BadInput, match="another version"):
+        check(root)
+    refresh(root)
+    check(root)
+    assert "Version: 2.0" in (root / "links/libraries/toylib").read_text()
+
+
+def test_a_library_that_is_not_installed_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no-such-library.*make setup"):
+        refresh(_workspace(tmp_path / "w", deps=", links/libraries/no-such-library"))
+
+
+def test_encoders_of_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tmp_path / "site/toyencoder/model"
+    model.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (model / name).write_text("{}")
+    (model.parent / "__init__.py").write_text("raise RuntimeError('must not be imported')")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    root = _workspace(
+        tmp_path / "w",
+        f"""
+encoders:
+  packaged: {{source: "package:toyencoder"}}
+  exact: {{source: "package:toyencoder/model"}}
+  local: {{source: "path:../folder"}}
+  hub: {{source: "hub:org/name@{REVISION}"}}
+  adapted: {{source: packaged}}
+""",
+    )
+    refresh(root)
+
+    links = root / "links/encoders"
+    assert (links / "packaged").resolve() == (links / "exact").resolve() == model
+    assert (links / "local").resolve() == tmp_path / "folder"
+    assert (links / "hub/revision.txt").read_text() == f"org/name@{REVISION}\n"
+    assert (links / "adapted/encoder.txt").read_text() == "packaged\n"
+    assert "toyencoder" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("package:no_such_package", "installed package"),
+        ("package:json", "config.json"),
+        ("path:nowhere", "existing folder"),
+        ("hub:org/name", "40 hexadecimal"),
+        ("hub:org/name@main", "40 hexadecimal"),
+        ("minilm", "package:<module>"),
+    ],
+)
+def test_an_encoder_that_cannot_be_found_is_told(tmp_path: Path, source: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        refresh(_workspace(tmp_path / "w", f'encoders: {{one: {{source: "{source}"}}}}\n'))
+
+
+def test_sources_outside_are_linked_and_those_inside_only_listed(tmp_path: Path) -> None:
+    root = _workspace(tmp_path / "w")
+    for name in ("w/data/source/in.csv", "out/b.csv", "out/a.csv", "out/deep/c.csv", "set/rows.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (root / "params.yaml").write_text(
+        'ingest: {sources: [data/source/*.csv, "../out/*.csv", ../out/deep], '
+        'test_sources: ["hub:../set", "hub:org/x:en"]}'
+    )
+    refresh(root)
+
+    folder = root / "links/sources"
+    index = json.loads((folder / "index.json").read_text())
+    assert index == {
+        "../out/*.csv": ["001-a.csv", "002-b.csv"],
+        "../out/deep": ["003-deep"],
+        "data/source/*.csv": [],
+        "hub:../set": ["004-set.txt", "005-set"],
+        "hub:org/x:en": ["006-x.txt"],
+    }
+    assert (folder / "002-b.csv").read_text() == "out/b.csv"
+    assert (folder / "003-deep/c.csv").read_text() == "out/deep/c.csv"
+    assert (folder / "005-set/rows.csv").exists()
+    assert str(tmp_path) not in (folder / "index.json").read_text()
+
+
+def test_a_remote_source_is_noted_with_its_version(tmp_path: Path) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/bucket/a.csv", b"one")
+    root = _workspace(tmp_path / "w", 'ingest: {sources: ["memory://bucket/*.csv"]}')
+    refresh(root)
+    (note,) = (root / "links/sources").glob("*.txt")
+    before = note.read_text()
+    assert json.loads(before)["size"] == "3"
+
+    memory.pipe("/bucket/a.csv", b"three")
+    refresh(root)
+    assert note.read_text() != before
+    memory.rm("/bucket/a.csv")
+    with pytest.raises(BadInput, match="matches a file"):
+        refresh(root)
+
+
+@pytest.mark.parametrize("source", ["nowhere.csv", "nothing-*.csv", "data/source/nowhere.csv", "memory://no/file.csv"])
+def test_a_source_that_is_missing_is_told(tmp_path: Path, source: str) -> None:
+    with pytest.raises(BadInput, match=source.replace("*", r"\*")):
+        refresh(_workspace(tmp_path / "w", f'ingest: {{sources: ["{source}"]}}'))
+
+
+def test_what_is_right_is_not_touched_and_what_is_stale_goes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a")
+    (tmp_path / "b.csv").write_text("b")
+    encoders = f'encoders: {{hub: {{source: "hub:org/name@{REVISION}"}}}}\n'
+    root = _workspace(
+        tmp_path / "w", encoders + "ingest: {sources: [../a.csv, ../b.csv]}\n", ", links/libraries/pytest"
+    )
+    refresh(root)
+    before = _times(root / "links")
+    refresh(root)
+    assert _times(root / "links") == before
+
+    (root / "params.yaml").write_text("ingest: {sources: [../a.csv]}\n")
+    refresh(root)
+    assert sorted(path.name for path in (root / "links/sources").iterdir()) == ["001-a.csv", "index.json"]
+    assert list((root / "links/encoders").iterdir()) == []
+
+
+def test_a_change_outside_makes_due_just_what_depends_on_it(quiet_project: Project) -> None:
+    # The real way: external data and a library's version, seen by DVC through the links.
+    project, site = quiet_project, quiet_project.folder / "site-packages"
+    _distribution(site, "1.0")
+    (project.folder / "far.csv").write_text("far")
+    project.change("dvc.yaml", "deps: [source.txt]", "deps: [source.txt, links/sources]")
+    project.change("dvc.yaml", "deps: [out]", "deps: [out, links/libraries/toylib]")
+    project.change("params.yaml", "sources: []", "sources: [../far.csv]")
+    project.environment["PYTHONPATH"] = str(site)
+    project.regraft("links")
+    project.dvc("repro")
+    project.runs()
+    project.regraft("explain", code=0)
+
+    (site / "toylib-1.0.dist-info/METADATA").unlink()
+    (site / "toylib-1.0.dist-info/RECORD").unlink()
+    (site / "toylib-1.0.dist-info").rmdir()
+    _distribution(site, "2.0")
+    text = project.regraft("explain", code=1)
+    assert "links/libraries/toylib is modified" in text
+    assert "gather" not in text and "scale" not in text
+    project.dvc("repro")
+    assert project.runs() == ["total"]
+
+    (project.folder / "far.csv").write_text("farther")
+    assert "links/sources is modified" in project.regraft("explain", code=1)
+    project.dvc("repro")
+    assert project.runs() == ["gather"]  # whose output is as before, so nothing follows

@@ -1,0 +1,187 @@
+"""The real pipeline on small data: through each door, again, after changes, and with nothing but what it declares."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT, closure
+from tests.project import CANDIDATES, Project
+
+ITEMS = {
+    "ingest", "clean", "adapt@tiny", "embed@words", "embed@vectors", "embed@ids",
+    "finetune@naive_bayes", "finetune@frozen", "finetune@finetune",
+    "evaluate@naive_bayes", "evaluate@frozen", "evaluate@finetune", "select",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def by_flow(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Iterator[Project]:
+    """A workspace after one `regraft run`. Tests leave it as they found it."""
+    project = Project(tmp_path_factory.mktemp("flow") / "project", tiny_encoder)
+    project.run("run")
+    assert project.executed() == ITEMS
+    yield project
+
+
+@pytest.fixture(scope="module")
+def by_dvc(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Project:
+    """A workspace after one `dvc repro`."""
+    project = Project(tmp_path_factory.mktemp("dvc") / "project", tiny_encoder)
+    project.run("links")
+    project.dvc("repro")
+    assert project.executed() == ITEMS
+    return project
+
+
+def test_a_run_ends_with_a_selected_model_and_a_report(by_flow: Project) -> None:
+    selection = by_flow.selection()
+    assert selection["winner"] in CANDIDATES
+    assert {candidate["name"] for candidate in selection["candidates"]} == set(CANDIDATES)
+    assert selection["test"]["accuracy"] > 0.8
+    assert (by_flow.folder / "reports" / "report.html").stat().st_size > 10_000
+    assert (by_flow.folder / "models" / "selected" / "README.md").exists()
+
+
+def test_both_doors_leave_the_same_lock_and_the_same_bytes(by_flow: Project, by_dvc: Project) -> None:
+    ours, theirs = by_flow.outputs(), by_dvc.outputs()
+    assert len(ours) > 40
+    assert ours == theirs
+    assert by_flow.lock() == by_dvc.lock()
+
+
+def test_after_one_door_the_others_find_nothing_to_do(by_flow: Project, by_dvc: Project) -> None:
+    for project in (by_flow, by_dvc):
+        assert "up to date" in project.dvc("status").stdout
+        project.dvc("repro")
+        project.run("run")
+        assert project.run("explain").returncode == 0
+        assert project.executed() == set()
+
+
+def test_a_changed_rate_runs_that_candidate_and_select_and_going_back_runs_nothing(by_flow: Project) -> None:
+    before = by_flow.outputs()
+    params = by_flow.folder / "params.yaml"
+    original = params.read_text()
+    params.write_text(original.replace('"learning_rate": 0.005', '"learning_rate": 0.004'))
+    explained = by_flow.run("explain", check=False)
+    assert explained.returncode == 1
+    assert "learning_rate" in explained.stdout
+    by_flow.run("run")
+    assert by_flow.executed() == {"finetune@finetune", "evaluate@finetune", "select"}
+    assert by_flow.outputs() != before
+    params.write_text(original)
+    by_flow.run("run")
+    assert by_flow.executed() == set()
+    assert by_flow.outputs() == before
+
+
+def test_an_override_holds_for_one_run(by_flow: Project) -> None:
+    before = (by_flow.folder / "params.yaml").read_bytes()
+    by_flow.run("run", "--set", "candidates.naive_bayes.alpha=0.5")
+    assert by_flow.executed() == {"finetune@naive_bayes", "evaluate@naive_bayes", "select"}
+    assert (by_flow.folder / "params.yaml").read_bytes() == before
+    by_flow.run("run")
+    assert by_flow.executed() == set()
+
+
+STARTS = {
+    "tasks/rules.py": {"clean", "embed", "finetune", "evaluate", "select"},
+    "tasks/finetune/order.py": {"finetune"},
+    "tasks/select/wording.py": {"select"},
+    "tasks/scores.py": {"evaluate", "select"},
+}
+
+
+@pytest.mark.parametrize("module", STARTS)
+def test_editing_a_module_makes_every_stage_that_imports_it_due(by_flow: Project, module: str) -> None:
+    importing = {room for room in STARTS[module] if ROOT / module in closure(ROOT / "tasks" / room / "stage.py")}
+    assert importing == STARTS[module]
+    file = by_flow.folder / module
+    original = file.read_text()
+    file.write_text(original + "\n# edited\n")
+    try:
+        status = by_flow.dvc("status").stdout
+    finally:
+        file.write_text(original)
+    due = {line.split("@")[0].rstrip(":") for line in status.splitlines() if line and not line.startswith(("\t", " "))}
+    assert due == importing
+
+
+def test_editing_a_test_or_the_readme_makes_nothing_due(by_flow: Project) -> None:
+    for name in ("README.md", "tests/test_x.py", "data/source/README.md", "tasks/params.py"):
+        path = by_flow.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text((path.read_text() if path.exists() else "") + "\n# edited\n")
+    assert "up to date" in by_flow.dvc("status").stdout
+    assert by_flow.run("explain").returncode == 0
+
+
+def test_a_lost_output_and_a_spoilt_one_are_put_right(by_flow: Project) -> None:
+    before = by_flow.outputs()
+    (by_flow.folder / "predictions" / "frozen.parquet").unlink()
+    weights = by_flow.folder / "models" / "candidates" / "frozen" / "model.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert by_flow.run("explain", check=False).returncode == 1
+    by_flow.run("run")
+    assert by_flow.outputs() == before
+
+
+def _declared(project: Project) -> dict[str, dict[str, Any]]:
+    """Every item's command, dependencies, parameters and outputs, as DVC resolves them."""
+    stages: dict[str, dict[str, Any]] = YAML(typ="safe").load(project.folder / "dvc.lock")["stages"]
+    return stages
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, target, follow_symlinks=False)
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, last = path.split(".")
+        node = tree
+        for name in parents:
+            node = node.setdefault(name, {})
+        node[last] = value
+    return tree
+
+
+@pytest.mark.parametrize("item", sorted(ITEMS))
+def test_a_stage_needs_no_more_than_it_declares_and_writes_no_more(by_flow: Project, item: str, tmp_path: Path) -> None:
+    """Run where only its declared dependencies and parameters exist, it gives the same bytes, and nothing else."""
+    stage = _declared(by_flow)[item]
+    for dep in stage.get("deps", []):
+        _copy(by_flow.folder / dep["path"], tmp_path / dep["path"])
+    with (tmp_path / "params.yaml").open("w") as file:
+        YAML().dump(_nested(stage.get("params", {}).get("params.yaml", {})), file)
+    encoder = tmp_path / "links" / "encoders" / "tiny"
+    if encoder.exists() and not encoder.is_symlink():  # the copied link led to a folder; a stage checks where to
+        shutil.rmtree(encoder)
+        encoder.symlink_to((by_flow.folder / "links" / "encoders" / "tiny").resolve())
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    _, _, name = item.partition("@")
+    command = [sys.executable, "-m", "tasks", item.split("@", maxsplit=1)[0], *filter(None, [name])]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    outs = [out["path"] for out in stage["outs"]]
+    written = {path for path in tmp_path.rglob("*") if path.is_file() and "__pycache__" not in path.parts} - before
+    for path in written:
+        relative = path.relative_to(tmp_path).as_posix()
+        if relative.startswith(("costs/records/", "scratch/")):
+            continue
+        assert any(relative == out or relative.startswith(f"{out}/") for out in outs), f"{relative} is not declared"
+        if not relative.startswith(("costs/", "reports/")):
+            assert path.read_bytes() == (by_flow.folder / relative).read_bytes(), relative
+    assert all((tmp_path / out).exists() for out in outs)
