@@ -57,7 +57,6 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        self.parent = folder
         self.folder = folder / fingerprint[:16]
 
     def save(self, state: State, network: Classifier, optimiser: torch.optim.Optimizer) -> None:
@@ -102,9 +101,10 @@ class Checkpoints:
             torch.cuda.set_rng_state(tensors["rng.cuda"])
         return state
 
-    def clear(self) -> None:
-        """Removes all checkpoints of the candidate, of this and of earlier fingerprints."""
-        remove(self.parent)
+    @property
+    def found(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return bool(self._complete())
 
     def _complete(self) -> list[Path]:
         folders = [path for path in self.folder.glob("[0-9]*") if (path / "state.json").exists()]

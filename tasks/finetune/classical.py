@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -19,6 +18,7 @@ from sklearn.svm import LinearSVC
 from tasks import encoder as encoders
 from tasks import estimator, network
 from tasks.features import FeatureSet
+from tasks.finetune.head import set_head
 from tasks.finetune.params import CandidateParams, LinearSvmParams, LogisticRegressionParams, NaiveBayesParams
 from tasks.finetune.scores import Point, cross_entropy, validation_scores
 from tasks.progress import log
@@ -118,11 +118,7 @@ def _point(model: Any, feature_set: FeatureSet, read: Callable[[str], Any], clas
 def _save_as_head(model: LogisticRegression, feature_set: FeatureSet, folder: Path) -> None:
     """Saves encoder and logistic regression as one network: the regression is a linear layer."""
     settings = feature_set.manifest["params"]
-    weight, bias = model.coef_, model.intercept_
-    if len(weight) == 1:  # two classes have one row of weights: the sigmoid of z is the softmax of (0, z)
-        weight, bias = np.vstack([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
-    classifier = network.Classifier(encoders.load_network(feature_set.encoder), len(weight), settings["pooling"])
-    with torch.no_grad():
-        classifier.head.weight.copy_(torch.from_numpy(weight))
-        classifier.head.bias.copy_(torch.from_numpy(bias))
+    encoder = encoders.load_network(feature_set.encoder)
+    classifier = network.Classifier(encoder, len(model.classes_), settings["pooling"])
+    set_head(classifier, model)
     network.save(classifier, folder, feature_set.encoder, settings["max_tokens"], same_encoder=True)

@@ -60,10 +60,15 @@ class Training:
         self.steps_per_epoch = -(-len(train.ids) // params.batch_rows)
         self.total_steps = self.steps_per_epoch * params.epochs
 
-    def run(self) -> State:
-        """Trains until the epochs are done or `patience` runs out, and keeps the best weights."""
+    def run(self, seconds_before: float = 0.0) -> State:
+        """Trains until the epochs are done or `patience` runs out, and keeps the best weights.
+
+        Args:
+            seconds_before: time that was already spent on this training.
+        """
         torch.manual_seed(self.compute.seed)
         state = self.checkpoints.restore(self.network, self.optimiser) or State()
+        state.seconds += seconds_before
         if state.step:
             log(f"resuming at step {state.step:,} of {self.total_steps:,}")
         while state.epoch < self.params.epochs and state.stale < self.params.patience:
@@ -98,7 +103,7 @@ class Training:
         target = torch.from_numpy(self.train.labels[batch]).to(self.compute.device)
         with self._autocast():
             logits = self.network(ids, mask)
-        loss = functional.cross_entropy(logits.float(), target)
+        loss = functional.cross_entropy(logits.float(), target, label_smoothing=self.params.label_smoothing)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.params.clip_norm is not None:

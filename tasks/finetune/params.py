@@ -62,8 +62,8 @@ class TransformerParams(Block):
     """Rows between two updates of the weights."""
     learning_rate: float = Field(default=1e-4, gt=0, le=1)
     """The encoder's highest rate, reached after the warm-up."""
-    head_rate_factor: float = Field(default=20.0, gt=0)
-    """The head's rate as a multiple of the encoder's: the head starts from nothing."""
+    head_rate_factor: float = Field(default=5.0, gt=0)
+    """The head's rate as a multiple of the encoder's; a head that starts at random wants a larger one."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of all steps in which the rates rise from zero; they then fall to zero linearly."""
     weight_decay: float = Field(default=0.01, ge=0)
@@ -72,6 +72,12 @@ class TransformerParams(Block):
     """Largest norm of all gradients together; null for no limit."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of the pooled vector's values dropped in training."""
+    encoder_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of values dropped within the encoder; drawing them takes a fifth of the time on a CPU."""
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the target that is spread over all classes (Szegedy et al. 2016, section 7)."""
+    head_start: Literal["probe", "random"] = "probe"
+    """`probe`: as a logistic regression on the untrained encoder's vectors; `random`: small random weights."""
     best_by: Literal["accuracy", "macro_f1", "loss"] = "macro_f1"
     """The validation score that says which epoch's weights are kept."""
     patience: int = Field(default=2, ge=1)

@@ -95,7 +95,8 @@ def test_another_seed_gives_another_network(workspace: Path) -> None:
     "change",
     [
         {"epochs": 5}, {"batch_rows": 6}, {"learning_rate": 0.004}, {"head_rate_factor": 3.0}, {"warmup": 0.5},
-        {"weight_decay": 0.5}, {"clip_norm": 0.01}, {"dropout": 0.5}, {"pooling": "cls"}, {"pooling": "max"},
+        {"weight_decay": 0.5}, {"clip_norm": 0.01}, {"dropout": 0.5}, {"encoder_dropout": 0.3},
+        {"label_smoothing": 0.0}, {"head_start": "random"}, {"pooling": "cls"}, {"pooling": "max"},
     ],
     ids=str,
 )  # fmt: skip
@@ -108,7 +109,9 @@ def test_every_switch_of_training_changes_the_result(workspace: Path, change: di
 
 def test_patience_stops_and_the_best_epoch_is_kept(workspace: Path) -> None:
     # A rate this high spoils the network after it has learnt, so that a late epoch is worse than an early one.
-    recipe = CANDIDATES["finetune"] | {"epochs": 30, "learning_rate": 0.05, "patience": 1, "best_by": "loss"}
+    recipe = CANDIDATES["finetune"] | {
+        "epochs": 30, "learning_rate": 0.05, "patience": 1, "best_by": "loss", "head_start": "random"
+    }  # fmt: skip
     prepare(workspace, {"finetune": recipe})
     folder = fit(workspace, "finetune")
     curve = read_json(workspace / "plots/learning/finetune.json")

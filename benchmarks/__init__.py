@@ -1,0 +1,1 @@
+"""What `make bench` runs: figures with the command that makes them."""
