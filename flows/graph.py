@@ -35,11 +35,14 @@ class Item:
         name: its address, such as `finetune@lora`.
         needs: the names of the items whose outputs it reads.
         commands: the shell commands that make its outputs.
+        alone: whether nothing may run beside it (`meta: {alone: true}` in `dvc.yaml`), as a stage asks that
+            measures time.
     """
 
     name: str
     needs: tuple[str, ...]
     commands: tuple[str, ...]
+    alone: bool = False
 
     @property
     def stage(self) -> str:
@@ -174,7 +177,7 @@ def _item(stage: Any, graph: Any, chosen: set[Any]) -> Item:
     needs = sorted(other.addressing for other in graph.successors(stage) if other in chosen)
     command = stage.cmd or []
     lines = command if isinstance(command, list) else command.splitlines()
-    return Item(stage.addressing, tuple(needs), tuple(lines))
+    return Item(stage.addressing, tuple(needs), tuple(lines), bool((stage.meta or {}).get("alone")))
 
 
 def _trust_no_mode(cache: Any) -> None:

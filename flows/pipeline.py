@@ -107,7 +107,7 @@ class _Run:
         done: set[str] = set()
         while len(done) < len(self._items):
             for name, item in self._items.items():
-                if len(self._running) < workers and name not in futures and done.issuperset(item.needs):
+                if name not in futures and done.issuperset(item.needs) and self._has_place(item, workers):
                     # No tags: for each one Prefect asks its server for a place, which takes up to two seconds.
                     named = step.with_options(name=item.stage)
                     futures[name] = named.submit(name, wait_for=[futures[other] for other in item.needs])
@@ -117,6 +117,11 @@ class _Run:
             self._running.remove(name)
             done.add(name)
             self._settle(name, futures[name])
+
+    def _has_place(self, item: Item, workers: int) -> bool:
+        if item.alone or any(self._items[name].alone for name in self._running):
+            return not self._running
+        return len(self._running) < workers
 
     def _task(self) -> Any:
         @task(

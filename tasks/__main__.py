@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 something that the user can mend
 import errno
 import importlib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -23,6 +24,9 @@ _WHAT_TO_DO = {
     errno.EPERM: "the operation is not permitted. Make the folder writable for this user, then run again.",
     errno.EROFS: "the file system is read-only. Use a workspace that can be written to.",
 }
+
+# Not every library passes the number on: NumPy counts what it wrote, safetensors quotes the message.
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written|No space left on device|os error 28\b|File too large")
 
 
 def main(arguments: list[str]) -> int:
@@ -60,8 +64,9 @@ def _explain(error: Exception, stage: str) -> tuple[str | None, int]:
         return str(error), BAD_INPUT
     if isinstance(error, MemoryError):
         return "out of memory. Lower the stage's batch size, or use a machine with more.", BAD_INPUT
-    if isinstance(error, OSError) and error.errno in _WHAT_TO_DO:
-        return f"{error.filename or stage}: {_WHAT_TO_DO[error.errno]}", BAD_INPUT
+    number = errno.ENOSPC if _SHORT_WRITE.search(str(error)) else getattr(error, "errno", None)
+    if number in _WHAT_TO_DO:
+        return f"{getattr(error, 'filename', None) or stage}: {_WHAT_TO_DO[number]}", BAD_INPUT
     return None, FAULT
 
 

@@ -136,6 +136,28 @@ stages:
     assert set(here(workers=1).values()) == {"completed"}
 
 
+def test_nothing_runs_beside_an_item_that_asks_to_be_alone(project: Project, here: Flow) -> None:
+    """Two more run side by side before and after it, and would be found at work by it."""
+    ordinary = "mkdir ../busy-${key} && sleep 0.3 && rmdir ../busy-${key} && mkdir -p out && echo 1 > out/${key}.txt"
+    alone = "! ls -d ../busy-* && mkdir ../busy-alone && sleep 0.3 && rmdir ../busy-alone && echo 1 > alone.txt"
+    project.write(
+        "dvc.yaml",
+        f"""
+stages:
+  measured:
+    cmd: "{alone}"
+    meta: {{alone: true}}
+    outs: [alone.txt]
+  ordinary:
+    foreach: ${{scales}}
+    do:
+      cmd: "! test -e ../busy-alone && {ordinary}"
+      outs: ["out/${{key}}.txt"]
+""",
+    )
+    assert set(here(workers=3).values()) == {"completed"}
+
+
 @pytest.mark.parametrize("damage", ["deleted", "overwritten"])
 def test_a_damaged_output_is_noticed_and_restored(project: Project, here: Flow, damage: str) -> None:
     here()

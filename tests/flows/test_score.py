@@ -1,0 +1,142 @@
+"""Scoring: every row keeps its columns and its place, in any format, without the memory growing."""
+
+import csv
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flows import score as scoring
+from flows.score import score
+from tasks import model
+from tasks.embed import stage as embed
+from tasks.errors import BadInput
+from tasks.finetune import stage as finetune
+from tasks.records import Record
+from tasks.rules import Rules
+from tests import tiny
+
+TEXTS = [text for text, _ in tiny.texts(30, 9)]
+
+
+@pytest.fixture
+def scored(workspace: Path) -> Path:
+    """A workspace with a selected model that knows the topics, trained on texts without markup."""
+    tiny.params(
+        workspace,
+        ingest={"sources": ["unused.csv"], "columns": {"text": "message", "label": "queue"}},
+        features={"words": {"kind": "tfidf", "encoder": "none", "min_rows": 1}},
+        candidates={"bayes": {"features": "words", "model": "naive_bayes"}},
+    )
+    embed.run(workspace, "words", Record(workspace, "embed@words"))
+    finetune.run(workspace, "bayes", Record(workspace, "finetune@bayes"))
+    shutil.copytree(workspace / "models/candidates/bayes", workspace / "models/selected")
+    rules = Rules(html=True).model_dump_json()
+    (workspace / "models/selected/cleaning.json").write_text(rules)
+    return workspace
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_rows_keep_their_columns_and_order_and_get_the_model_s_answer(scored: Path) -> None:
+    rows = [{"ticket": f"T{number}", "message": text, "note": "a,b\nc"} for number, text in enumerate(TEXTS)]
+    score(scored, str(write_csv(scored / "new.csv", rows)), scored / "out.csv")
+    out = read_csv(scored / "out.csv")
+    saved = model.load(scored / "models/selected", threads=1)
+    probabilities = saved.predict_proba(TEXTS)
+    assert list(out[0]) == ["ticket", "message", "note", "predicted", "confidence"]
+    assert [{name: row[name] for name in rows[0]} for row in out] == rows
+    assert [row["predicted"] for row in out] == [saved.labels[index] for index in probabilities.argmax(axis=1)]
+    assert [float(row["confidence"]) for row in out] == pytest.approx(probabilities.max(axis=1).tolist())
+
+
+def test_the_cleaning_of_training_is_applied(scored: Path) -> None:
+    plain, marked = TEXTS[0], f"<b>{TEXTS[0]}</b><script>salary tax payslip</script>"
+    score(scored, str(write_csv(scored / "new.csv", [{"message": plain}, {"message": marked}])), scored / "out.csv")
+    first, second = read_csv(scored / "out.csv")
+    assert float(first["confidence"]) == pytest.approx(float(second["confidence"]))
+    assert first["predicted"] == second["predicted"]
+
+
+def test_more_rows_than_one_chunk_are_all_there(scored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "_CHUNK", 7)
+    rows = [{"message": text} for text in TEXTS]
+    score(scored, str(write_csv(scored / "new.csv", rows)), scored / "out.csv")
+    assert [row["message"] for row in read_csv(scored / "out.csv")] == TEXTS
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.tsv", "out.csv.gz", "out.parquet"])
+def test_the_ending_says_the_format(scored: Path, name: str) -> None:
+    table = pa.table({"message": TEXTS, "number": list(range(len(TEXTS))), "none": pa.nulls(len(TEXTS))})
+    pq.write_table(table, scored / "new.parquet")
+    score(scored, "new.parquet", scored / name)
+    path = scored / name
+    if name.endswith(".parquet"):
+        numbers = pq.read_table(path)["number"].to_pylist()
+    elif name.endswith(".jsonl"):
+        numbers = [json.loads(line)["number"] for line in path.read_text().splitlines()]
+    else:
+        text = gzip.decompress(path.read_bytes()).decode() if name.endswith(".gz") else path.read_text()
+        delimiter = "\t" if name.endswith(".tsv") else ","
+        numbers = [int(row["number"]) for row in csv.DictReader(text.splitlines(), delimiter=delimiter)]
+    assert numbers == list(range(len(TEXTS)))
+
+
+def test_rows_without_text_keep_their_place_without_a_label(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"message": TEXTS[0]}, {"message": "  "}, {"message": None}, {"message": TEXTS[1]}]
+    (scored / "new.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    score(scored, "new.jsonl", scored / "out.jsonl")
+    out = [json.loads(line) for line in (scored / "out.jsonl").read_text().splitlines()]
+    assert [row["predicted"] is None for row in out] == [False, True, True, False]
+    assert "2 of them have no text" in " ".join(capsys.readouterr().out.split())
+
+
+def test_lines_that_are_no_rows_are_set_aside_with_the_reason(scored: Path) -> None:
+    good = json.dumps({"message": TEXTS[0]})
+    (scored / "new.jsonl").write_text(f"{good}\n{{broken\n{good}\n")
+    score(scored, "new.jsonl", scored / "out.jsonl")
+    assert len((scored / "out.jsonl").read_text().splitlines()) == 2
+    (rejected,) = [json.loads(line) for line in (scored / "out.jsonl.rejected.jsonl").read_text().splitlines()]
+    assert (rejected["line"], rejected["content"]) == (2, "{broken")
+
+
+def test_columns_of_the_same_name_are_not_overwritten(scored: Path) -> None:
+    score(scored, str(write_csv(scored / "new.csv", [{"message": TEXTS[0], "predicted": "mine"}])), scored / "out.csv")
+    (row,) = read_csv(scored / "out.csv")
+    assert row["predicted"] == "mine"
+    assert row["predicted_2"] in tiny.TOPICS
+
+
+def test_a_missing_column_names_those_that_are_there(scored: Path) -> None:
+    write_csv(scored / "new.csv", [{"text": "x", "id": "1"}])
+    with pytest.raises(BadInput, match=r"column 'message'.*'text'"):
+        score(scored, "new.csv", scored / "out.csv")
+    assert not (scored / "out.csv").exists()
+
+
+def test_an_ending_that_is_not_known_is_said(scored: Path) -> None:
+    write_csv(scored / "new.csv", [{"message": "x"}])
+    with pytest.raises(BadInput, match=r"Give the output another name"):
+        score(scored, "new.csv", scored / "out.xlsx")
+
+
+def test_without_a_model_it_says_what_to_do(workspace: Path) -> None:
+    tiny.params(workspace, ingest={"sources": ["a.csv"], "columns": {"text": "text", "label": "label"}})
+    with pytest.raises(BadInput, match="Run `regraft run` first"):
+        score(workspace, "new.csv", workspace / "out.csv")
