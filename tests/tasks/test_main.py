@@ -106,7 +106,22 @@ def test_no_space_left_is_said(here: Path) -> None:
     assert left == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_read_only_file_system_is_said(here: Path) -> None:
+    frozen = here / "data" / "features"
+    frozen.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(frozen)], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        command = [sys.executable, "-m", "tasks", "embed", "words"]
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    finally:
+        subprocess.run(["umount", str(frozen)], check=True)
+    assert done.returncode == entry.BAD_INPUT
+    assert "the file system is read-only" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; a read-only mount is tried above")
 def test_a_folder_that_cannot_be_written_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "data").chmod(0o500)
     try:
