@@ -43,15 +43,14 @@ class Workspace:
         for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
-        yaml = YAML()
-        params = yaml.load(ROOT / "params.yaml")
+        params = YAML(typ="safe").load(ROOT / "params.yaml")
         for path, value in changes.items():
             *parents, last = path.split(".")
             node = params
             for key in parents:
                 node = node[key]
             node[last] = value
-        yaml.dump(params, folder / "params.yaml")
+        (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")  # JSON is YAML
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
 
     def regraft(self, *arguments: str) -> str:

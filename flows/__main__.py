@@ -153,6 +153,11 @@ def _errors() -> Iterator[None]:
         for line in summary.failure(error):
             console.print(line, highlight=False, soft_wrap=True)
         raise typer.Exit(FAILED if summary.is_failed_run(error) else MISUSED) from None
+    except OSError as error:
+        where, what = error.filename or Path.cwd(), error.strerror or str(error)
+        advice = "Free some space, or make it writable for this user, then run again."
+        console.print(f"error: {where}: {what}. {advice}", highlight=False, soft_wrap=True)
+        raise typer.Exit(MISUSED) from None
 
 
 def main() -> None:

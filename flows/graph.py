@@ -109,18 +109,14 @@ class Graph:
         Raises:
             BadInput: if `dvc.yaml` has no such stage or cannot be read.
         """
-        from dvc.exceptions import DvcException
         from dvc.repo.reproduce import get_active_graph, plan_repro
 
-        try:
-            with self.locked() as repo:
-                graph = get_active_graph(repo.index.graph)
-                wanted = _stages(graph, targets)
-                steps = plan_repro(graph, wanted)
-                chosen = set(steps)
-                return {step.addressing: _item(step, graph, chosen) for step in steps}
-        except DvcException as error:
-            raise BadInput("dvc.yaml", "a graph that DVC can read", sentence(error), "Correct it first.") from error
+        with readable(), self.locked() as repo:
+            graph = get_active_graph(repo.index.graph)
+            wanted = _stages(graph, targets)
+            steps = plan_repro(graph, wanted)
+            chosen = set(steps)
+            return {step.addressing: _item(step, graph, chosen) for step in steps}
 
     def clear_leftovers(self) -> None:
         """Clears what a killed run left in DVC's table of files in use. Call it while holding the workspace.
@@ -171,6 +167,21 @@ def _stages(graph: Any, targets: Sequence[str]) -> list[Any] | None:
             raise BadInput(target, "a stage or item of dvc.yaml", "no such name", f"Did you mean {', '.join(near)}?")
         chosen += found
     return chosen
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Says in one sentence what DVC cannot read.
+
+    Raises:
+        BadInput: if the body fails because of `dvc.yaml`.
+    """
+    from dvc.exceptions import DvcException
+
+    try:
+        yield
+    except DvcException as error:
+        raise BadInput("dvc.yaml", "a graph that DVC can read", sentence(error), "Correct it first.") from error
 
 
 def _item(stage: Any, graph: Any, chosen: set[Any]) -> Item:

@@ -6,7 +6,7 @@ So they are removed; what made them stays in the run cache, and brings them back
 
 from typing import Any
 
-from flows.graph import Graph
+from flows.graph import Graph, readable
 from tasks.block import load
 
 
@@ -23,7 +23,7 @@ def clear(graph: Graph) -> None:
     fans = {
         name for name, stage in load(graph.root / "dvc.yaml")["stages"].items() if {"foreach", "matrix"} & set(stage)
     }
-    with graph.locked() as repo:
+    with graph.locked() as repo, readable():
         folders = {stage.addressing.partition("@")[0]: stage.wdir for stage in repo.index.stages}
         names = {stage.addressing for stage in repo.index.stages}
         owned = [out.fs_path for stage in repo.index.stages for out in stage.outs]

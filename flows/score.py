@@ -1,6 +1,7 @@
 """`regraft score`: streams texts through the selected model."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -67,42 +68,62 @@ def score(root: Path, source: str, target: Path) -> None:
     ingest = block.read(root, "ingest", IngestParams)
     column = ingest.columns.text
     scorer = Scorer(root)
+    if Path(source).exists():  # a path is taken from where the user stands; everything else as in ingest.sources
+        source = str(Path(source).resolve())
     records = read_records(source, _options(source, ingest), root)
     columns = (SpinnerColumn(), TextColumn("scoring"), MofNCompleteColumn(), TextColumn("rows"), TimeElapsedColumn())
-    rejected: list[Rejection] = []
-    with Progress(*columns, transient=True) as progress, writing(target) as writer:
+    aside = target.with_name(f"{target.name}.rejected.jsonl")
+    with Progress(*columns, transient=True) as progress, writing(target) as writer, writing(aside) as rejected:
         task = progress.add_task("scoring", total=None)
         counts = _score_all(
             scorer, records, column, writer, rejected, lambda done: progress.update(task, completed=done)
         )
-    print(_summary(target, *counts, _write_rejected(target, rejected)))
+    if not counts.rejected:
+        aside.unlink()
+    print(_summary(target, counts, aside))
 
 
 def _options(source: str, ingest: IngestParams) -> ReadOptions:
     """How to read the input: by its name where that tells the format, else as the training data is read."""
     needs = (ingest.columns.text,)
-    if ingest.format == "auto" or not FORMATS.keys().isdisjoint(Path(source).suffixes):
-        return ReadOptions(needs=needs)
-    return ReadOptions(ingest.format, ingest.encoding, ingest.delimiter, pattern=ingest.pattern, needs=needs)
+    told = not FORMATS.keys().isdisjoint(Path(source).suffixes)
+    return ReadOptions(
+        format="auto" if told else ingest.format,
+        encoding=ingest.encoding,
+        delimiter=ingest.delimiter,
+        quote=ingest.quote,
+        header=None if ingest.header is None else tuple(ingest.header),
+        pattern=ingest.pattern,
+        needs=needs,
+    )
+
+
+@dataclass
+class _Counts:
+    written: int = 0
+    blank: int = 0
+    rejected: int = 0
 
 
 def _score_all(
-    scorer: Scorer, records: Iterator[Any], column: str, writer: Writer, rejected: list[Rejection], report: Any
-) -> tuple[int, int]:
-    """Scores chunk by chunk; returns rows written and rows without text."""
-    written = blank = 0
+    scorer: Scorer, records: Iterator[Any], column: str, writer: Writer, rejected: Writer, report: Any
+) -> _Counts:
+    """Scores chunk by chunk."""
+    counts = _Counts()
     while chunk := list(islice(records, _CHUNK)):
-        rejected += [item for item in chunk if isinstance(item, Rejection)]
+        bad = [asdict(item) for item in chunk if isinstance(item, Rejection)]
+        rejected.write(bad)
         rows = [item.values for item in chunk if isinstance(item, RawRecord)]
         results = scorer.score([row.get(column) for row in rows])
         if rows:
             writer.write([_with_result(row, *result) for row, result in zip(rows, results, strict=True)])
-        written += len(rows)
-        blank += sum(label is None for label, _ in results)
-        report(written)
-    if not written:
+        counts.written += len(rows)
+        counts.rejected += len(bad)
+        counts.blank += sum(label is None for label, _ in results)
+        report(counts.written)
+    if not counts.written:
         raise BadInput("the input", "rows to score", "none that could be read", "Look at its first lines.")
-    return written, blank
+    return counts
 
 
 def _with_result(row: Row, label: str | None, confidence: float | None) -> Row:
@@ -110,20 +131,10 @@ def _with_result(row: Row, label: str | None, confidence: float | None) -> Row:
     return {**row, names[0]: label, names[1]: confidence}
 
 
-def _write_rejected(target: Path, rejected: list[Rejection]) -> Path | None:
-    if not rejected:
-        return None
-    path = target.with_name(f"{target.name}.rejected.jsonl")
-    with writing(path) as writer:
-        fields = ("source", "row", "line", "reason", "content")
-        writer.write([{name: getattr(item, name) for name in fields} for item in rejected])
-    return path
-
-
-def _summary(target: Path, written: int, blank: int, rejected: Path | None) -> str:
-    parts = [f"{written:,} rows scored into {target}"]
-    if blank:
-        parts.append(f"{blank:,} of them have no text and so no label")
-    if rejected:
-        parts.append(f"what could not be read is in {rejected}")
+def _summary(target: Path, counts: _Counts, aside: Path) -> str:
+    parts = [f"{counts.written:,} rows scored into {target}"]
+    if counts.blank:
+        parts.append(f"{counts.blank:,} of them have no text and so no label")
+    if counts.rejected:
+        parts.append(f"{counts.rejected:,} that could not be read are in {aside}")
     return "; ".join(parts) + "."

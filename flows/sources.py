@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from tasks.links import INDEX
 INSIDE = Path("data/source")
 """Which DVC sees anyway."""
 
-_VERSIONS = ("size", "ETag", "etag", "LastModified", "last_modified", "mtime", "generation", "md5", "content_md5")
+_VERSIONS = (
+    "size", "ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime", "generation", "md5",
+    "Content-MD5", "content_md5", "Digest",
+)  # fmt: skip
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def entries(root: Path, declared: Sequence[str]) -> dict[str, Path | str]:
@@ -45,12 +50,24 @@ def _found(root: Path, source: str) -> list[tuple[str, Path | str]]:
 
 
 def _hub(root: Path, source: str) -> list[tuple[str, Path | str]]:
-    name = source.removeprefix("hub:").split(":")[0]
-    entries: list[tuple[str, Path | str]] = [(f"{Path(name).name}.txt", f"{source}\n")]
+    name, _, revision = source.removeprefix("hub:").split(":")[0].partition("@")
     folder = root / Path(name).expanduser()
     if folder.is_dir():
-        entries.append((folder.name, folder.resolve()))
-    return entries
+        return [(f"{folder.name}.txt", f"{source}\n"), (folder.name, folder.resolve())]
+    commit = revision if _COMMIT.fullmatch(revision) else _commit(source, name, revision or None)
+    return [(f"{Path(name).name}.txt", f"{source}\n{commit}\n")]
+
+
+def _commit(source: str, name: str, revision: str | None) -> str:
+    """The commit that a data set's name or branch stands for now: it can change under the same name."""
+    from huggingface_hub import HfApi
+
+    try:
+        return str(HfApi().dataset_info(name, revision=revision).sha)
+    except Exception as error:  # its errors are those of whichever HTTP client the library was built on
+        found = " ".join(str(error).split())[:200] or type(error).__name__
+        fix = f"Correct ingest.sources, or pin a commit, which needs no look at the hub: hub:{name}@<40 hex digits>."
+        raise BadInput(f"params.yaml: {source}", "a data set that the hub knows", found, fix) from None
 
 
 def _local(root: Path, source: str, pattern: str) -> list[tuple[str, Path | str]]:

@@ -18,7 +18,7 @@ from tasks.records import Record
 DONE, FAULT, BAD_INPUT, RETRY = 0, 1, 2, 75  # 75 is EX_TEMPFAIL of sysexits.h
 
 _WHAT_TO_DO = {
-    errno.ENOSPC: "no space is left. Free some (`regraft gc` or `dvc gc -w` removes old versions), then run again.",
+    errno.ENOSPC: "no space is left. Free some (`dvc gc -w` removes what no present stage uses), then run again.",
     errno.EDQUOT: "the disk quota is used up. Free some space, then run again.",
     errno.EACCES: "permission was refused. Make the folder writable for this user, then run again.",
     errno.EPERM: "the operation is not permitted. Make the folder writable for this user, then run again.",

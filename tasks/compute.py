@@ -75,6 +75,8 @@ def resolve_device(wanted: str) -> str:
 
 def limit_threads(threads: int) -> None:
     """Limits the CPU threads of this process, in PyTorch, BLAS and OpenMP."""
+    import scipy.linalg  # noqa: F401 - a limit reaches only libraries that are loaded
+    import sklearn.linear_model  # noqa: F401
     import torch
     from threadpoolctl import threadpool_limits
 

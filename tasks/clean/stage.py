@@ -64,13 +64,16 @@ def _candidates(raw: pa.Table, rules: Rules) -> tuple[list[Candidate], list[str]
     columns = (raw[name].to_pylist() for name in ("id", "text", "label", "time", "official_test"))
     rows: list[Candidate] = []
     texts: list[str] = []
+    names = zip(raw["id"].to_pylist(), raw["official_test"].to_pylist(), strict=True)
+    of_test = {name for name, official in names if official}
     used: set[str] = set()
     for place, (name, text, label, time, official) in enumerate(zip(*columns, strict=True)):
         texts.append(rules.apply_counting(text, touched))
-        own = name
         if official:  # equal rows of an official test split all stay, so they need names of their own
             own = _unused(name, used)
             used.add(own)
+        else:  # the two may have been numbered apart from each other
+            own = f"{name}#source" if name in of_test else name
         rows.append(Candidate(place, own, normal(text), normal(texts[-1]), label, time, official))
         progress.update(place + 1)
     return rows, texts, touched

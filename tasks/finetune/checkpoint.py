@@ -20,6 +20,9 @@ from tasks.network import Classifier
 
 Weights = dict[str, torch.Tensor]
 
+LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
+"""Libraries that a training's numbers depend on; `dvc.yaml` lists them for the stage too."""
+
 
 @dataclass
 class State:
@@ -61,8 +64,6 @@ class Checkpoints:
 
     def save(self, state: State, network: Classifier, optimiser: torch.optim.Optimizer) -> None:
         """Writes a checkpoint and then removes those before it."""
-        # The best weights are tensors and go with the others.
-        plain = {name: value for name, value in vars(state).items() if name != "best"}
         tensors: Weights = {"rng.cpu": torch.get_rng_state()}
         if torch.cuda.is_available():
             tensors["rng.cuda"] = torch.cuda.get_rng_state()
@@ -70,13 +71,26 @@ class Checkpoints:
         tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
         for number, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in values.items()}
-        earlier = self._complete()
-        with replacing(self.folder / str(state.step * 10 + (state.batch == 0))) as partial:
+        self._write(state, tensors, state.step * 10 + (state.batch == 0))
+
+    def finish(self, state: State) -> None:
+        """Keeps only the best weights: enough for a run that is killed before its outputs are safe.
+
+        Checkpoints of earlier fingerprints go.
+        """
+        self._write(state, {f"best.{name}": tensor for name, tensor in state.best.items()}, state.step * 10 + 9)
+        for folder in self.folder.parent.iterdir():
+            if folder != self.folder:
+                remove(folder)
+
+    def _write(self, state: State, tensors: Weights, number: int) -> None:
+        earlier = [folder for folder in self._complete() if folder.name != str(number)]
+        with replacing(self.folder / str(number)) as partial:
             partial.mkdir(parents=True)
-            save_file(
-                {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, partial / "tensors.safetensors"
-            )
-            write_json(partial / "state.json", plain)
+            on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+            save_file(on_cpu, partial / "tensors.safetensors")
+            # The best weights are tensors and stand with the others.
+            write_json(partial / "state.json", {name: value for name, value in vars(state).items() if name != "best"})
         for folder in earlier:
             remove(folder)
 
@@ -92,6 +106,8 @@ class Checkpoints:
         state = State(**read_json(complete[-1] / "state.json"))
         tensors = load_file(complete[-1] / "tensors.safetensors")
         state.best = _under(tensors, "best.")
+        if "rng.cpu" not in tensors:  # the training had ended; its best weights are all that is needed
+            return state
         network.load_state_dict(_under(tensors, "network."))
         frame = optimiser.state_dict()
         frame["state"] = _nested(_under(tensors, "optimiser."))
@@ -117,7 +133,7 @@ def fingerprint(manifest: Mapping[str, Any], recipe: Mapping[str, Any], compute:
     code = {
         str(file.relative_to(room.parent)): sha256(file) for file in [*room.glob("*.py"), *room.parent.glob("*.py")]
     }
-    versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
+    versions = {name: version(name) for name in LIBRARIES}
     whole = [manifest, recipe, asdict(compute), code, versions]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 

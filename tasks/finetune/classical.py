@@ -89,10 +89,11 @@ def train(feature_set: FeatureSet, params: CandidateParams, classes: list[str], 
     chosen = _fit_rows(feature_set.labels("train"))
     labels = feature_set.labels("train")[chosen]
     model = ESTIMATORS[params.model](params, labels, seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
         model.fit(read("train")[chosen], labels)
-    _report_convergence(model, params)
+    for message in sorted({str(warning.message).splitlines()[0] for warning in caught}):
+        log(f"warning: {message}")
     if list(model.classes_) != classes:
         raise ValueError(f"the model's classes {list(model.classes_)} are not those of the rows {classes}")
     point = _point(model, feature_set, read, classes)
@@ -102,11 +103,6 @@ def train(feature_set: FeatureSet, params: CandidateParams, classes: list[str], 
     else:
         _save_as_head(model, feature_set, folder)
     return [point]
-
-
-def _report_convergence(model: Any, params: CandidateParams) -> None:
-    if isinstance(params, LogisticRegressionParams) and int(np.max(model.n_iter_)) >= params.max_iter:
-        log(f"warning: not converged after {params.max_iter} iterations; raise max_iter or lower C")
 
 
 def _point(model: Any, feature_set: FeatureSet, read: Callable[[str], Any], classes: list[str]) -> Point:

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from tasks import encoder as encoders
 from tasks.compute import Compute
+from tasks.errors import BadInput
 from tasks.finetune import optimiser as optimisers
 from tasks.finetune.checkpoint import Checkpoints, State
 from tasks.finetune.order import epoch_batches
@@ -109,7 +111,11 @@ class Training:
         if self.params.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.params.clip_norm)
         self.optimiser.step()
-        return loss.item()
+        value = float(loss.item())
+        if not math.isfinite(value):
+            fix = "Lower the candidate's learning_rate, or set clip_norm."
+            raise BadInput("training", "a finite loss", f"{value} at step {step + 1}", fix)
+        return value
 
     def _end_epoch(self, state: State) -> None:
         scores = self._validate()

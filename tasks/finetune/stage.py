@@ -10,7 +10,7 @@ from tasks import block, compute, features, model
 from tasks.compute import Compute
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.features import FeatureSet
-from tasks.files import remove, replacing, write_json
+from tasks.files import replacing, write_json
 from tasks.finetune.params import MODELS, READS, CandidateParams, TransformerParams
 from tasks.model import Family
 from tasks.progress import log
@@ -48,7 +48,6 @@ def run(root: Path, item: str | None, record: Record) -> None:
         "threads": resources.threads,
     }
     write_json(root / "costs" / "fit" / f"{item}.json", costs)
-    remove(scratch)  # only now: a run killed before this line resumes from its last checkpoint
     record.device = str(costs["device"])
     record.notes["precision"] = resources.precision if isinstance(params, TransformerParams) else "float64"
     last = curve[-1]

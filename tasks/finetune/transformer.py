@@ -31,7 +31,7 @@ def train(
     Args:
         classes: the labels, in the order of the logits.
         folder: where the network is written.
-        scratch: where checkpoints lie; empty afterwards.
+        scratch: where checkpoints lie; afterwards the best weights, until the next training.
     """
     max_tokens = feature_set.manifest["params"]["max_tokens"]
     torch.manual_seed(compute.seed)
@@ -48,6 +48,7 @@ def train(
     probed = time.perf_counter() - started
     training = Training(classifier, rows["train"], rows["validation"], params, compute, checkpoints)
     state = training.run(probed)
+    checkpoints.finish(state)
     network.save(classifier, folder, feature_set.encoder, max_tokens)
     return state
 

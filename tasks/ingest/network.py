@@ -1,6 +1,6 @@
 """Tells failures of a network from faults of the program."""
 
-_CLIENTS = {"aiohttp", "azure", "botocore", "google", "httpcore", "httpx", "requests", "urllib3"}
+_CLIENTS = {"aiohttp", "azure", "botocore", "google", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3"}
 """Libraries through which fsspec and `datasets` reach other machines; their errors share no base class."""
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -105,7 +106,7 @@ def test_sources_outside_are_linked_and_those_inside_only_listed(tmp_path: Path)
         (tmp_path / name).write_text(name)
     (root / "params.yaml").write_text(
         'ingest: {sources: [data/source/*.csv, "../out/*.csv", ../out/deep], '
-        'test_sources: ["hub:../set", "hub:org/x:en"]}'
+        'test_sources: ["hub:../set", "hub:org/x@' + REVISION + ':en"]}'
     )
     refresh(root)
 
@@ -116,7 +117,7 @@ def test_sources_outside_are_linked_and_those_inside_only_listed(tmp_path: Path)
         "../out/deep": ["003-deep"],
         "data/source/*.csv": [],
         "hub:../set": ["004-set.txt", "005-set"],
-        "hub:org/x:en": ["006-x.txt"],
+        f"hub:org/x@{REVISION}:en": ["006-x.txt"],
     }
     assert (folder / "002-b.csv").read_text() == "out/b.csv"
     assert (folder / "003-deep/c.csv").read_text() == "out/deep/c.csv"
@@ -195,3 +196,32 @@ def test_a_change_outside_makes_due_just_what_depends_on_it(quiet_project: Proje
     assert "links/sources is modified" in project.regraft("explain", code=1)
     project.dvc("repro")
     assert project.runs() == ["gather"]  # whose output is as before, so nothing follows
+
+
+def test_a_hub_name_without_a_commit_is_looked_up_so_that_a_change_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    root = _workspace(tmp_path / "w")
+    (root / "params.yaml").write_text('ingest: {sources: ["hub:org/moving"]}')
+    seen = []
+    for commit in ("a" * 40, "b" * 40):
+        answer = SimpleNamespace(sha=commit)
+        monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_, answer=answer, **__: answer)
+        refresh(root)
+        seen.append((root / "links/sources/001-moving.txt").read_text())
+    assert seen == [f"hub:org/moving\n{commit * 40}\n" for commit in "ab"]
+
+
+def test_a_hub_that_cannot_be_asked_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", away)
+    root = _workspace(tmp_path / "w")
+    (root / "params.yaml").write_text('ingest: {sources: ["hub:org/moving"]}')
+    with pytest.raises(BadInput, match=r"no route\. Correct ingest\.sources, or pin a commit"):
+        refresh(root)

@@ -123,6 +123,25 @@ def test_columns_of_the_same_name_are_not_overwritten(scored: Path) -> None:
     assert row["predicted_2"] in tiny.TOPICS
 
 
+def test_paths_are_taken_from_where_the_user_stands(scored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (scored / "sub").mkdir()
+    write_csv(scored / "sub" / "new.csv", [{"message": TEXTS[0]}])
+    monkeypatch.chdir(scored / "sub")
+    score(scored, "new.csv", Path("out.csv"))
+    assert len(read_csv(scored / "sub" / "out.csv")) == 1
+
+
+def test_files_are_read_as_training_reads_them(scored: Path) -> None:
+    text = (scored / "params.yaml").read_text()
+    (scored / "params.yaml").write_text(
+        text.replace('"ingest": {', '"ingest": {"encoding": "utf-16-le", "quote": null, ')
+    )
+    (scored / "new.csv").write_bytes('message,note\nprinter "jam,x\n'.encode("utf-16-le"))
+    score(scored, str(scored / "new.csv"), scored / "out.jsonl")
+    (row,) = [json.loads(line) for line in (scored / "out.jsonl").read_text().splitlines()]
+    assert row["message"] == 'printer "jam'
+
+
 def test_a_missing_column_names_those_that_are_there(scored: Path) -> None:
     write_csv(scored / "new.csv", [{"text": "x", "id": "1"}])
     with pytest.raises(BadInput, match=r"column 'message'.*'text'"):

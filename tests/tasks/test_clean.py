@@ -155,6 +155,16 @@ def test_official_test_rows_all_stay_and_their_copies_in_train_go(tmp_path: Path
     assert 5 < len(split(tmp_path, "validation")) < 40  # and none of the other rows went to test
 
 
+def test_an_official_test_split_may_number_its_rows_anew(tmp_path: Path) -> None:
+    train, test = many(200), many(20, start=300, test=True)
+    for number, one in enumerate(test):
+        one["id"] = train[number]["id"]
+    clean(tmp_path, [*train, *test])
+    kept = [one["id"] for name in ("train", "validation", "test", "set_aside") for one in split(tmp_path, name)]
+    assert len(kept) == len(set(kept)) == 220
+    assert [one["id"] for one in split(tmp_path, "test")] == [one["id"] for one in test]
+
+
 def test_split_by_time(tmp_path: Path) -> None:
     raw = [*many(200, months=6), row(500, "no time at all", "a")]
     clean(tmp_path, raw, split={"by": "time", "validation_from": "2026-05", "test_from": "2026-06"})

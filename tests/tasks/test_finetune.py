@@ -1,5 +1,6 @@
 """Training: every model learns, is saved, reloaded and repeated to the byte; interrupted training goes on."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,18 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from tasks import encoder as encoders
 from tasks import features, model, rows
 from tasks.embed import stage as embed
 from tasks.errors import BadInput
 from tasks.files import read_json, sha256
+from tasks.finetune import checkpoint, loop
 from tasks.finetune import stage as finetune
 from tasks.finetune.classical import folds
 from tasks.finetune.order import epoch_batches
 from tasks.finetune.params import MODELS, READS
 from tasks.records import Record
 from tests import tiny
+from tests.imports import ROOT
 
 FEATURES = {
     "words": {"kind": "tfidf", "encoder": "none", "min_rows": 1},
@@ -157,6 +161,7 @@ def test_killed_training_resumes_to_the_same_bytes(
     prepare(workspace, {"finetune": recipe})
     whole = digests(fit(workspace, "finetune"))
     curve = (workspace / "plots/learning/finetune.json").read_bytes()
+    shutil.rmtree(workspace / "scratch")
     killed = kill_after(workspace, saves)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert any((workspace / "scratch/finetune/finetune").rglob("state.json"))
@@ -165,7 +170,35 @@ def test_killed_training_resumes_to_the_same_bytes(
     assert "resuming at step" in capsys.readouterr().out
     assert resumed == whole
     assert (workspace / "plots/learning/finetune.json").read_bytes() == curve
-    assert not (workspace / "scratch/finetune/finetune").exists()
+    assert len(list((workspace / "scratch/finetune/finetune").glob("*/*/state.json"))) == 1
+
+
+def test_a_training_that_ended_is_not_done_again_if_its_outputs_are_lost(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the process is killed after training, before what it wrote is in DVC's cache."""
+    prepare(workspace, {"finetune": CANDIDATES["finetune"]})
+    whole = digests(fit(workspace, "finetune"))
+    curve = (workspace / "plots/learning/finetune.json").read_bytes()
+    shutil.rmtree(workspace / "models/candidates/finetune")
+    monkeypatch.setattr(loop.Training, "_step", lambda *_: pytest.fail("trained again"))
+    capsys.readouterr()
+    assert digests(fit(workspace, "finetune")) == whole
+    assert "resuming" in capsys.readouterr().out
+    assert (workspace / "plots/learning/finetune.json").read_bytes() == curve
+
+
+def test_training_that_diverges_says_what_to_do(workspace: Path) -> None:
+    recipe = CANDIDATES["finetune"] | {"learning_rate": 1.0, "head_rate_factor": 1e30, "clip_norm": None}
+    prepare(workspace, {"finetune": recipe})
+    with pytest.raises(BadInput, match=r"expected a finite loss, found (nan|inf).*Lower the candidate's learning_rate"):
+        fit(workspace, "finetune")
+
+
+def test_a_checkpoint_knows_the_libraries_that_the_graph_names() -> None:
+    deps = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["finetune"]["do"]["deps"]
+    named = {Path(dep).name for dep in deps if dep.startswith("links/libraries/")}
+    assert set(checkpoint.LIBRARIES) | {"skops"} == named  # skops only writes what was trained
 
 
 def test_a_checkpoint_of_other_parameters_is_not_resumed(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`python -m tasks`: exit codes and messages, records, and what happens when the disk or the folder refuses."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -148,6 +149,22 @@ def test_a_link_to_another_library_stops_the_stage(here: Path, capsys: pytest.Ca
     assert "links/libraries/numpy" in capsys.readouterr().err
     shutil.rmtree(other)
     assert entry.main(["embed", "words"]) == entry.BAD_INPUT, "a broken link must stop it too"
+
+
+THREADS = """
+import json
+from tasks.compute import limit_threads
+limit_threads(1)
+import sklearn.svm, sklearn.calibration, scipy.optimize
+from threadpoolctl import threadpool_info
+print(json.dumps({pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}))
+"""
+
+
+def test_the_thread_limit_reaches_libraries_that_are_imported_later() -> None:
+    """A stage that starts cold (`dvc repro`) must sum in the same order as one that starts warm."""
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True)
+    assert set(json.loads(done.stdout).values()) == {1}
 
 
 def test_replacing_puts_all_or_nothing_in_place(tmp_path: Path) -> None:
