@@ -1,22 +1,31 @@
-"""`python -m benchmarks [NAME ...]`: runs the benchmarks named, or all of them."""
+"""`python -m benchmarks [NAME [ARGUMENT ...]]`: runs one benchmark, or all of them."""
 
 import importlib
 import sys
 
-NAMES = ("doors", "embedding", "banking77")
+NAMES = ("doors", "embedding", "quality", "textbook")
 
 
-def main(names: list[str]) -> None:
-    """Runs benchmarks by name.
+def main(words: list[str]) -> None:
+    """Runs the benchmark that the first word names, with the other words; all benchmarks where there is none.
+
+    All run even if one falls short.
 
     Raises:
-        SystemExit: if there is none of that name.
+        SystemExit: if there is none of that name, or one falls short.
     """
-    for name in names or NAMES:
+    names, arguments = words[:1] or NAMES, words[1:]
+    failed = []
+    for name in names:
         if name not in NAMES:
             sys.exit(f"no benchmark {name!r}; there are {', '.join(NAMES)}")
         print(f"== {name}", flush=True)
-        importlib.import_module(f"benchmarks.{name}").main()
+        try:
+            importlib.import_module(f"benchmarks.{name}").main(arguments)
+        except SystemExit as error:
+            failed.append(f"{name}: {error}")
+    if failed:
+        sys.exit("\n".join(failed))
 
 
 if __name__ == "__main__":

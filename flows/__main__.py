@@ -80,18 +80,22 @@ def run(
 @app.command()
 def explain(stages: Targets = None, wait: Wait = False) -> None:
     """Tells what `regraft run` would do, and why. Ends with exit code 1 if it would do anything, 0 if not."""
+    from flows import orphans
     from flows.explain import survey
     from flows.session import opened
 
     console = Console()
-    with _errors(), opened(Path.cwd(), PlainDisplay(console), wait=wait) as session:
-        findings = survey(session.graph, session.graph.items(stages or []))
+    with _errors(), opened(Path.cwd(), PlainDisplay(console), wait=wait, tidy=False) as session:
+        gone = orphans.find(session.graph)
+        findings = survey(session.graph, session.graph.items(stages or []), gone)
     due = {name: finding for name, finding in findings.items() if finding.due}
-    if not due:
-        console.print(summary.idle(len(findings)), highlight=False)
-        return
-    console.print(summary.explanation(due, len(findings) - len(due)))
-    raise typer.Exit(1)
+    if due:
+        console.print(summary.explanation(due, len(findings) - len(due)))
+    for line in summary.removals(gone):
+        console.print(line, highlight=False)
+    if due or gone:
+        raise typer.Exit(1)
+    console.print(summary.idle(len(findings)), highlight=False)
 
 
 @app.command()

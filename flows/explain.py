@@ -1,10 +1,11 @@
 """What a run would do, and why; nothing is run, and Prefect is not needed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flows.graph import Graph, Item, sentence
+from flows.orphans import Orphan, overlooked
 from tasks.errors import BadInput
 
 _LONGEST_VALUE = 40
@@ -30,8 +31,11 @@ class Finding:
         return bool(self.reasons or self.follows)
 
 
-def survey(graph: Graph, items: Mapping[str, Item]) -> dict[str, Finding]:
+def survey(graph: Graph, items: Mapping[str, Item], gone: Sequence[Orphan] = ()) -> dict[str, Finding]:
     """Looks at all `items`, given so that each comes after those that it needs.
+
+    Args:
+        gone: files that a run would remove first; nothing is removed here.
 
     Raises:
         BadInput: if DVC cannot tell, as when another command is using the files.
@@ -40,7 +44,7 @@ def survey(graph: Graph, items: Mapping[str, Item]) -> dict[str, Finding]:
 
     findings: dict[str, Finding] = {}
     try:
-        with graph.locked() as repo:
+        with graph.locked() as repo, overlooked(repo, gone):
             stages = {stage.addressing: stage for stage in repo.index.stages}
             for name, item in items.items():
                 follows = tuple(other for other in item.needs if findings[other].due)

@@ -14,7 +14,7 @@ from flows import sources
 from tasks.block import PARAMS, load
 from tasks.errors import BadInput
 from tasks.files import remove, replacing
-from tasks.links import ENCODERS, LIBRARIES, SOURCES, metadata_file
+from tasks.links import ENCODERS, LIBRARIES, SOURCES, VECTORS, metadata_file
 
 Entry = Path | str | Mapping[str, str]
 """A link to a path; a file's text; or a folder of files by name."""
@@ -33,6 +33,8 @@ def refresh(root: Path) -> None:
     _keep(root / LIBRARIES, {name: metadata_file(_installed(name)) for name in sorted(_libraries(graph))})
     encoders = params.get("encoders") or {}
     _keep(root / ENCODERS, {name: _encoder(root, name, entry, set(encoders)) for name, entry in encoders.items()})
+    features = params.get("features") or {}
+    _keep(root / VECTORS, {name: _vectors(root, name, entry) for name, entry in features.items()})
     ingest = params.get("ingest") or {}
     declared = [*(ingest.get("sources") or []), *(ingest.get("test_sources") or [])]
     _keep(root / SOURCES, sources.entries(root, declared))
@@ -75,6 +77,17 @@ def _encoder(root: Path, name: str, entry: Any, names: set[str]) -> Entry:
         return {"encoder.txt": f"{source}\n"}
     fix = f"Write package:<module>, path:<folder>, hub:<id>@<revision>, or one of {', '.join(sorted(names))}."
     raise BadInput(where, "a source of an encoder", source, fix)
+
+
+def _vectors(root: Path, name: str, entry: Any) -> Entry:
+    kind, _, rest = str(entry.get("vectors") if isinstance(entry, dict) else "").partition(":")
+    if kind != "path":
+        return "none\n"
+    file = root / Path(rest).expanduser()
+    if not file.is_file():
+        where = f"{PARAMS}: features.{name}.vectors"
+        raise BadInput(where, "an existing file", rest, "Correct the path; it is taken from the project's folder.")
+    return file.resolve()
 
 
 def _packaged(where: str, module: str) -> Path:

@@ -31,6 +31,10 @@ PRELOAD = (
     "transformers",
     "tokenizers",
     "safetensors.torch",
+    "skops.io",
+    "sklearn.ensemble",
+    "sklearn.calibration",
+    "transformers.modeling_utils",
 )
 HEADER = struct.Struct("!I")
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal to get when the parent dies

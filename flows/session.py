@@ -37,7 +37,9 @@ _open: dict[Path, Session] = {}  # so that a flow that the command line starts w
 
 
 @contextmanager
-def opened(start: Path, display: Display, settings: Sequence[str] = (), wait: bool = False) -> Iterator[Session]:
+def opened(
+    start: Path, display: Display, settings: Sequence[str] = (), wait: bool = False, tidy: bool = True
+) -> Iterator[Session]:
     """Yields the workspace that `start` lies in, ready to be looked at or run.
 
     Meanwhile the workspace is held, it is the current folder, and `settings` stand in `params.yaml`.
@@ -46,6 +48,7 @@ def opened(start: Path, display: Display, settings: Sequence[str] = (), wait: bo
     Args:
         settings: `key=value` each, in place of what `params.yaml` says.
         wait: whether to wait for another run here rather than to refuse.
+        tidy: whether to remove the outputs of items that are gone.
 
     Raises:
         WorkspaceBusy: if another run is at work here and `wait` is false.
@@ -66,7 +69,8 @@ def opened(start: Path, display: Display, settings: Sequence[str] = (), wait: bo
             graph = Graph(root, display.note)
             try:
                 graph.clear_leftovers()
-                orphans.clear(graph)
+                if tidy:
+                    orphans.clear(graph)
                 with Worker(root) as worker:
                     _open[root] = Session(graph, display, worker)
                     yield _open[root]

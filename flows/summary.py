@@ -12,6 +12,7 @@ from tasks.errors import RegraftError
 
 if TYPE_CHECKING:
     from flows.explain import Finding
+    from flows.orphans import Orphan
 
 _MANY = 3
 _SELECTION, _REPORT = Path("reports/selection.json"), Path("reports/report.html")
@@ -34,6 +35,13 @@ def explanation(due: Mapping[str, "Finding"], kept: int) -> Table:
         what = "restore from the run cache" if finding.restorable else "run"
         table.add_row(escape(name), what, escape("\n".join(because)))
     return table
+
+
+def removals(gone: Sequence["Orphan"]) -> Iterator[str]:
+    """What a run would remove, a line an item that is gone."""
+    for item in dict.fromkeys(orphan.item for orphan in gone):
+        names = [orphan.name for orphan in gone if orphan.item == item]
+        yield escape(f"Would be removed, as there is no {item} any more: {', '.join(names)} (the run cache keeps it).")
 
 
 def closing(root: Path, settings: Sequence[str]) -> Iterator[str]:

@@ -16,7 +16,7 @@ PARAMS = "params.yaml"
 class Block(BaseModel):
     """Base of all parameter models: unknown keys and wrong types are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 B = TypeVar("B", bound=BaseModel)
@@ -82,7 +82,8 @@ def _problem(detail: Any, at: str) -> Problem:
     if detail["type"] == "extra_forbidden":
         return Problem(path, "no such key", given)
     if "error" in context:  # raised by one of our own validators: its message says what is allowed
-        return Problem(path, str(context["error"]), given)
+        # Of a whole block only the message can say which of its values do not agree.
+        return Problem(path, str(context["error"]), "other values" if isinstance(detail["input"], dict) else given)
     message = detail["msg"]
     for prefix in ("Input should be ", "Value should be "):
         message = message.removeprefix(prefix)

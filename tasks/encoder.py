@@ -18,29 +18,58 @@ Pooling = Literal["mean", "cls", "max"]
 Ids = list[list[int]]
 
 
+_CHUNK = 1000  # texts tokenized at a time: the library keeps offsets, masks and strings of all of them
+
+
 class Tokenizer:
     """Turns texts into token ids, special tokens included, cut to `max_tokens`.
 
     Args:
-        folder: holds `tokenizer.json`, or what transformers can make one of.
+        folder: holds `tokenizer.json`, or what transformers makes one of, such as `vocab.txt`. Of the few encoders
+            whose tokenizer is written in Python (CANINE, for one) that is used, and is slower.
         max_tokens: longer texts lose their end; at least 3.
+
+    Raises:
+        BadInput: if the folder holds no tokenizer.
     """
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
-        from transformers import AutoTokenizer
-
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        self._tokenizer = _open_tokenizer(folder)
         self.max_tokens = max_tokens
         self.pad_id: int = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0
 
     def __call__(self, texts: Sequence[str]) -> Ids:
         """Returns one list of ids a text."""
-        if not texts:
-            return []
+        ids: Ids = []
+        for start in range(0, len(texts), _CHUNK):
+            ids += self._encode(list(texts[start : start + _CHUNK]), self.max_tokens)
+        return ids
+
+    def count_cut(self, texts: Sequence[str], ids: Ids) -> int:
+        """How many of the texts that gave these ids were cut."""
+        full = [text for text, row in zip(texts, ids, strict=True) if len(row) == self.max_tokens]
+        return sum(len(self._encode([text], None)[0]) > self.max_tokens for text in full)
+
+    def _encode(self, texts: list[str], max_tokens: int | None) -> Ids:
         ids = self._tokenizer(
-            list(texts), truncation=True, max_length=self.max_tokens, return_attention_mask=False, verbose=False
+            texts, truncation=max_tokens is not None, max_length=max_tokens, return_attention_mask=False, verbose=False
         )["input_ids"]
         return [list(row) for row in ids]
+
+
+def _open_tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    expected, fix = "a tokenizer that transformers loads", "Save the encoder's tokenizer there as tokenizer.json."
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (ValueError, KeyError, OSError, ImportError) as error:
+        found = " ".join(str(error).split())
+        raise BadInput(str(folder), expected, found, fix) from None
+    # Without a vocabulary file, transformers makes up a tokenizer to which all words are unknown, and says nothing.
+    if len(tokenizer) - len(set(tokenizer.all_special_tokens)) <= 1:
+        raise BadInput(str(folder), expected, "no vocabulary", fix)
+    return tokenizer
 
 
 def load_network(
@@ -73,6 +102,40 @@ def load_network(
         found = " ".join(str(error).split())
         raise BadInput(str(folder), "an encoder that transformers loads", found, "Declare another source.") from None
     return network.eval()  # type: ignore[no-any-return]
+
+
+def cut(network: "nn.Module", layers: int) -> None:
+    """Takes away all layers of a network but the lowest ones, in place; what it saves then loads as the cut network.
+
+    What stands behind the layers stays, such as a last normalisation.
+
+    Raises:
+        BadInput: if there are fewer layers, or it cannot be told where they are.
+    """
+    config: Any = network.config
+    there = int(config.num_hidden_layers)
+    if layers > there:
+        fix = "Lower `layers` of the feature set, or leave it out."
+        raise BadInput("the encoder", f"{layers} layers, as `layers` says", f"only {there}", fix)
+    if layers == there:
+        return
+    # ALBERT has one layer that it runs several times, as the configuration says.
+    if getattr(config, "num_hidden_groups", None) != 1:
+        del _layers(network, there)[layers:]
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = list(config.layer_types)[:layers]
+
+
+def _layers(network: "nn.Module", count: int) -> Any:
+    from torch import nn
+
+    lists = [part for part in network.modules() if isinstance(part, nn.ModuleList) and len(part) == count]
+    if len(lists) != 1:
+        found = f"{len(lists)} lists of modules of that length in {type(network).__name__}"
+        fix = "Leave out `layers` of the feature set, or declare another encoder."
+        raise BadInput("the encoder", f"one stack of {count} layers", found, fix)
+    return lists[0]
 
 
 def max_positions(folder: Path) -> int:

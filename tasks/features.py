@@ -3,18 +3,22 @@
 `data/features/<name>/` holds, for the splits `train` and `validation`,
 
 - `<split>.rows.parquet`: id and label of each row, in the order of the arrays;
-- kind `tfidf`: `<split>.{data,indices,indptr}.npy`, a sparse matrix [rows, terms], and `vectorizer.skops`;
-- kind `encoder`: `<split>.npy`, float32 [rows, dimensions], and `encoder/`, the network that made them;
-- kind `tokens`: `<split>.ids.npy`, int32, all rows' ids end to end, `<split>.offsets.npy`, int64 [rows + 1],
-  and `encoder/`;
+- form `sparse`: `<split>.{data,indices,indptr}.npy`, a sparse matrix [rows, terms];
+- form `dense`: `<split>.npy`, float32 [rows, dimensions];
+- forms `tokens` and `words`: `<split>.ids.npy`, int32, all rows' ids end to end, and `<split>.offsets.npy`,
+  int64 [rows + 1];
 
-and `manifest.json`, written last: kind, parameters, shapes, and the SHA-256 of every other file.
+what turns a text into them: `vectorizer.skops`, a pipeline of scikit-learn from texts to the matrix (kinds `tfidf` and
+`word_vectors`); `encoder/`, the network (kinds `encoder` and `tokens`); or `tokenizer.json`, of the library tokenizers,
+and `vectors.npy`, float32 [words, dimensions], the vector of each id (kind `words`; id 0 pads, id 1 is any other word);
+
+and `manifest.json`, written last: kind, form, parameters, shapes, and the SHA-256 of every other file.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +32,8 @@ from tasks.files import read_json, sha256, write_json
 MANIFEST = "manifest.json"
 SPLITS = ("train", "validation")
 Sparse = Any  # scipy.sparse.csr_matrix, which has no type stubs
+Form = Literal["sparse", "dense", "tokens", "words"]
+"""What a model sees of a feature set: a sparse or a dense matrix, or lists of ids of tokens or of words."""
 
 
 @dataclass(frozen=True)
@@ -39,30 +45,57 @@ class FeatureSet:
 
     @property
     def kind(self) -> str:
-        """`tfidf`, `encoder` or `tokens`."""
+        """The word in the parameter `kind`."""
         return str(self.manifest["kind"])
+
+    @property
+    def form(self) -> Form:
+        """What a model sees of it."""
+        form: Form = self.manifest["form"]
+        return form
 
     @property
     def encoder(self) -> Path:
         """The folder of the network that made the vectors, or that reads the ids."""
         return self.folder / "encoder"
 
+    def row_ids(self, split: str) -> list[str]:
+        """The id of each row of a split."""
+        return [str(name) for name in rows.read(self.folder / f"{split}.rows.parquet", ["id"])["id"].to_pylist()]
+
     def labels(self, split: str) -> npt.NDArray[np.str_]:
         """The label of each row of a split."""
         return np.asarray(rows.read(self.folder / f"{split}.rows.parquet", ["label"])["label"].to_pylist(), dtype=str)
 
-    def matrix(self, split: str) -> Sparse:
-        """The sparse matrix [rows, terms] of kind `tfidf`, memory-mapped."""
+    @property
+    def vectorizer(self) -> Path:
+        """The file of the pipeline from texts to the matrix."""
+        return self.folder / "vectorizer.skops"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The file of what turns a text into word ids."""
+        return self.folder / "tokenizer.json"
+
+    def word_vectors(self) -> npt.NDArray[np.float32]:
+        """The vector of each word id, float32 [words, dimensions], memory-mapped."""
+        vectors: npt.NDArray[np.float32] = np.load(self.folder / "vectors.npy", mmap_mode="r")
+        return vectors
+
+    def matrix(self, split: str) -> Any:
+        """The matrix [rows, features], sparse or dense as its form says, memory-mapped."""
+        return self._sparse(split) if self.form == "sparse" else self._dense(split)
+
+    def _sparse(self, split: str) -> Sparse:
         parts = [np.load(self.folder / f"{split}.{part}.npy", mmap_mode="r") for part in ("data", "indices", "indptr")]
         return sp.csr_matrix(tuple(parts), shape=(len(parts[2]) - 1, self.manifest["dimensions"]), copy=False)
 
-    def vectors(self, split: str) -> npt.NDArray[np.float32]:
-        """The vectors float32 [rows, dimensions] of kind `encoder`, memory-mapped."""
+    def _dense(self, split: str) -> npt.NDArray[np.float32]:
         vectors: npt.NDArray[np.float32] = np.load(self.folder / f"{split}.npy", mmap_mode="r")
         return vectors
 
     def ids(self, split: str) -> list[list[int]]:
-        """The token ids of each row of kind `tokens`."""
+        """The ids of each row's tokens or words."""
         flat = np.load(self.folder / f"{split}.ids.npy", mmap_mode="r")
         offsets = np.load(self.folder / f"{split}.offsets.npy")
         return [flat[start:end].tolist() for start, end in pairwise(offsets)]
@@ -93,8 +126,13 @@ def write_matrix(folder: Path, split: str, matrix: Sparse) -> None:
     np.save(folder / f"{split}.indptr.npy", matrix.indptr)
 
 
+def write_vectors(folder: Path, split: str, vectors: npt.NDArray[np.float32]) -> None:
+    """Writes a dense matrix [rows, dimensions]."""
+    np.save(folder / f"{split}.npy", np.ascontiguousarray(vectors, dtype=np.float32))
+
+
 def write_ids(folder: Path, split: str, ids: list[list[int]]) -> None:
-    """Writes the token ids of each row."""
+    """Writes the ids of each row's tokens or words."""
     offsets = np.zeros(len(ids) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in ids], out=offsets[1:])
     flat = np.fromiter((token for row in ids for token in row), dtype=np.int32, count=int(offsets[-1]))

@@ -3,7 +3,9 @@
 A candidate's folder holds `candidate.json` and, by its family,
 
 - `sklearn`: `model.skops`, a pipeline from texts to classes (see tasks/estimator.py);
-- `network`: a sentence-transformers folder whose outputs are logits (see tasks/network.py).
+- `network`: a sentence-transformers folder whose outputs are logits (see tasks/network.py);
+- `vectors`: a sentence-transformers folder whose outputs are vectors, and `classifier.skops`, from vectors to classes;
+- `onnx`: `tokenizer.json`, of the library tokenizers, and `model.onnx`, from word ids to logits.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +22,7 @@ from tasks.errors import BadInput
 from tasks.files import read_json, write_json
 from tasks.rules import Rules
 
-Family = Literal["sklearn", "network"]
+Family = Literal["sklearn", "network", "vectors", "onnx"]
 Probabilities = npt.NDArray[np.float64]
 
 CARD = "candidate.json"
@@ -28,6 +30,8 @@ _TOKEN_BUDGET = 4096  # tokens a batch: enough to fill two cores, small enough f
 _LIBRARIES = {
     "sklearn": ("scikit-learn", "scipy", "numpy", "skops"),
     "network": ("torch", "transformers", "tokenizers", "safetensors"),
+    "vectors": ("torch", "transformers", "tokenizers", "safetensors", "scikit-learn", "scipy", "numpy", "skops"),
+    "onnx": ("onnxruntime", "tokenizers", "numpy"),
 }
 
 
@@ -103,6 +107,47 @@ class NetworkModel(SavedModel):
         return np.asarray(softmax(logits.astype(np.float64), axis=1))
 
 
+class VectorsModel(SavedModel):
+    """A frozen encoder, always run in float32, and a classifier of scikit-learn on its vectors."""
+
+    family: Family = "vectors"
+
+    def __init__(self, folder: Path, describe: dict[str, Any], device: str) -> None:
+        from tasks import estimator, network
+        from tasks.encoder import Tokenizer
+
+        super().__init__(folder, describe)
+        self._network, max_tokens = network.load_vectors(folder)
+        self._network.to(device)
+        self._tokenizer = Tokenizer(folder, max_tokens)
+        self._classifier = estimator.load(folder / "classifier.skops")
+        self._device = device
+
+    def _predict(self, texts: list[str], report: Callable[[int], Any]) -> Probabilities:
+        from tasks.encoder import run_batched
+
+        ids, pad_id = self._tokenizer(texts), self._tokenizer.pad_id
+        vectors = run_batched(self._network, ids, pad_id, _TOKEN_BUDGET, self._device, report)
+        return np.asarray(self._classifier.predict_proba(vectors.astype(np.float64)), dtype=np.float64)
+
+
+class OnnxModel(SavedModel):
+    """A small network over words, run by onnxruntime on the CPU."""
+
+    family: Family = "onnx"
+
+    def __init__(self, folder: Path, describe: dict[str, Any], threads: int) -> None:
+        from tasks import onnx
+
+        super().__init__(folder, describe)
+        self._network = onnx.WordNetwork(folder, threads)
+
+    def _predict(self, texts: list[str], report: Callable[[int], Any]) -> Probabilities:
+        from scipy.special import softmax
+
+        return np.asarray(softmax(self._network.logits(texts, report).astype(np.float64), axis=1))
+
+
 def load(folder: Path, threads: int, device: str = "cpu") -> SavedModel:
     """Loads a trained candidate.
 
@@ -120,7 +165,10 @@ def load(folder: Path, threads: int, device: str = "cpu") -> SavedModel:
     compute.limit_threads(threads)
     if describe["family"] == "sklearn":
         return SklearnModel(folder, describe)
-    return NetworkModel(folder, describe, compute.resolve_device(device))
+    if describe["family"] == "onnx":
+        return OnnxModel(folder, describe, threads)
+    kind = VectorsModel if describe["family"] == "vectors" else NetworkModel
+    return kind(folder, describe, compute.resolve_device(device))
 
 
 def write_card(
@@ -132,6 +180,8 @@ def write_card(
     rules: dict[str, Any],
     recipe: dict[str, Any],
     features: dict[str, Any],
+    search: dict[str, Any] | None,
+    notes: dict[str, Any],
 ) -> None:
     """Writes `candidate.json`.
 
@@ -140,6 +190,8 @@ def write_card(
         rules: the feature set's cleaning rules, applied to each text before the model sees it.
         recipe: the candidate's parameters.
         features: what is to be known of the feature set (its kind, encoder and limits).
+        search: what the search for parameters found, None without one.
+        notes: what else is to be known of the training.
     """
     card = {
         "name": name,
@@ -150,6 +202,8 @@ def write_card(
         "encoder": features.get("encoder"),
         "rules": rules,
         "params": recipe,
+        "search": search,
+        "notes": notes,
         "libraries": {library: version(library) for library in _LIBRARIES[family]},
     }
     write_json(folder / CARD, card)

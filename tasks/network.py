@@ -1,8 +1,8 @@
-"""An encoder with a linear head, saved so that sentence-transformers loads it too.
+"""An encoder with a linear head or without, saved so that sentence-transformers loads it too.
 
-The folder is a sentence-transformers model of three modules: the transformer, its pooling, and a dense layer whose
+The folder is a sentence-transformers model of the transformer, its pooling and, for a classifier, a dense layer whose
 outputs are the logits of the classes. So `SentenceTransformer(folder).encode(texts)` gives the logits that
-`Classifier` gives, without any of our code.
+`Classifier` gives, or the vectors that `Encoder` gives, without any of our code.
 """
 
 import shutil
@@ -19,6 +19,25 @@ from tasks.files import read_json, write_json
 _MODULES = "sentence_transformers.models"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _OWN = {"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "encoder.json"}
+
+
+class Encoder(nn.Module):
+    """Pools the encoder's token vectors into one vector a text.
+
+    Args:
+        encoder: from ids [rows, tokens] to `last_hidden_state` [rows, tokens, dimensions].
+        pooling: how token vectors become one vector.
+    """
+
+    def __init__(self, encoder: nn.Module, pooling: Pooling = "mean") -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.pooling: Pooling = pooling
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Returns vectors [rows, dimensions] of ids [rows, tokens]; `mask` is None where nothing is padded."""
+        hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        return encoders.pool(hidden, mask, self.pooling)
 
 
 class Classifier(nn.Module):
@@ -54,16 +73,29 @@ def save(network: Classifier, folder: Path, base: Path, max_tokens: int, *, same
         max_tokens: where texts are cut.
         same_encoder: the encoder was not trained: its weights are copied byte by byte.
     """
-    for file in sorted(base.iterdir()):
-        weights = file.name.endswith(".safetensors") or file.name in _WEIGHTS
-        if file.is_file() and file.name not in _OWN and (same_encoder or not weights):
-            shutil.copyfile(file, folder / file.name)
+    _copy(base, folder, weights=same_encoder)
     if not same_encoder:
         state = {name: tensor.detach().float().cpu().contiguous() for name, tensor in _encoder_state(network).items()}
         save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-    _write_modules(network, folder, max_tokens)
-    for file in folder.rglob("*.safetensors"):
-        file.chmod(0o644)  # safetensors lets nobody but the owner read
+    _write_modules(folder, ["Transformer", "Pooling", "Dense"], max_tokens)
+    _write_pooling(folder, network.pooling, network.head.in_features)
+    _write_head(folder, network.head)
+    _make_readable(folder)
+
+
+def save_vectors(folder: Path, base: Path, pooling: Pooling, max_tokens: int) -> None:
+    """Writes an encoder that was not trained, and all that is needed to make vectors with it.
+
+    Args:
+        folder: where to; must exist.
+        base: the encoder's folder, which is copied byte by byte.
+        pooling: how token vectors become one vector.
+        max_tokens: where texts are cut.
+    """
+    _copy(base, folder, weights=True)
+    _write_modules(folder, ["Transformer", "Pooling"], max_tokens)
+    _write_pooling(folder, pooling, int(read_json(base / "config.json")["hidden_size"]))
+    _make_readable(folder)
 
 
 def load(folder: Path) -> tuple[Classifier, int]:
@@ -73,10 +105,26 @@ def load(folder: Path) -> tuple[Classifier, int]:
         The network, and the number of tokens where texts are cut.
     """
     dense = load_file(folder / "2_Dense" / "model.safetensors")
-    pooling = _pooling_of(read_json(folder / "1_Pooling" / "config.json"))
-    network = Classifier(encoders.load_network(folder), len(dense["linear.bias"]), pooling)
+    network = Classifier(encoders.load_network(folder), len(dense["linear.bias"]), _read_pooling(folder))
     network.head.load_state_dict({"weight": dense["linear.weight"], "bias": dense["linear.bias"]})
-    return network.eval(), int(read_json(folder / "sentence_bert_config.json")["max_seq_length"])
+    return network.eval(), _read_max_tokens(folder)
+
+
+def load_vectors(folder: Path) -> tuple[Encoder, int]:
+    """Loads what `save_vectors` wrote, in float32 and evaluation mode.
+
+    Returns:
+        The network, and the number of tokens where texts are cut.
+    """
+    return Encoder(encoders.load_network(folder), _read_pooling(folder)).eval(), _read_max_tokens(folder)
+
+
+def _copy(base: Path, folder: Path, *, weights: bool) -> None:
+    """Copies an encoder's files, but for those that say what is done with its vectors."""
+    for file in sorted(base.iterdir()):
+        holds_weights = file.name.endswith(".safetensors") or file.name in _WEIGHTS
+        if file.is_file() and file.name not in _OWN and (weights or not holds_weights):
+            shutil.copyfile(file, folder / file.name)
 
 
 def _encoder_state(network: Classifier) -> dict[str, torch.Tensor]:
@@ -90,34 +138,52 @@ def _encoder_state(network: Classifier) -> dict[str, torch.Tensor]:
     return state
 
 
-def _write_modules(network: Classifier, folder: Path, max_tokens: int) -> None:
-    rows = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Dense", "Dense")]
+def _write_modules(folder: Path, kinds: list[str], max_tokens: int) -> None:
     modules = [
-        {"idx": number, "name": str(number), "path": path, "type": f"{_MODULES}.{kind}"}
-        for number, (path, kind) in enumerate(rows)
+        {
+            "idx": number,
+            "name": str(number),
+            "path": f"{number}_{kind}" if number else "",
+            "type": f"{_MODULES}.{kind}",
+        }
+        for number, kind in enumerate(kinds)
     ]
     write_json(folder / "modules.json", modules)
     write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_tokens, "do_lower_case": False})
-    dimensions = network.head.in_features
-    pooling = {"word_embedding_dimension": dimensions}
-    pooling |= {f"pooling_mode_{name}": network.pooling == how for how, name in _POOLING_NAMES.items()}
-    write_json(folder / "1_Pooling" / "config.json", pooling)
+
+
+def _write_pooling(folder: Path, pooling: Pooling, dimensions: int) -> None:
+    modes = {f"pooling_mode_{name}": pooling == how for how, name in _POOLING_NAMES.items()}
+    write_json(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": dimensions, **modes})
+
+
+def _write_head(folder: Path, head: nn.Linear) -> None:
     dense = {
-        "in_features": dimensions,
-        "out_features": network.head.out_features,
+        "in_features": head.in_features,
+        "out_features": head.out_features,
         "bias": True,
         "activation_function": "torch.nn.modules.linear.Identity",
     }
     write_json(folder / "2_Dense" / "config.json", dense)
-    head = {
-        "linear.weight": network.head.weight.detach().float().cpu().contiguous(),
-        "linear.bias": network.head.bias.detach().float().cpu().contiguous(),
+    state = {
+        "linear.weight": head.weight.detach().float().cpu().contiguous(),
+        "linear.bias": head.bias.detach().float().cpu().contiguous(),
     }
-    save_file(head, folder / "2_Dense" / "model.safetensors")
+    save_file(state, folder / "2_Dense" / "model.safetensors")
+
+
+def _make_readable(folder: Path) -> None:
+    for file in folder.rglob("*.safetensors"):
+        file.chmod(0o644)  # safetensors lets nobody but the owner read
 
 
 _POOLING_NAMES: dict[Pooling, str] = {"mean": "mean_tokens", "cls": "cls_token", "max": "max_tokens"}
 
 
-def _pooling_of(config: dict[str, object]) -> Pooling:
+def _read_pooling(folder: Path) -> Pooling:
+    config = read_json(folder / "1_Pooling" / "config.json")
     return next(how for how, name in _POOLING_NAMES.items() if config.get(f"pooling_mode_{name}"))
+
+
+def _read_max_tokens(folder: Path) -> int:
+    return int(read_json(folder / "sentence_bert_config.json")["max_seq_length"])

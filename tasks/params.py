@@ -12,10 +12,10 @@ from tasks.adapt.params import EncoderParams
 from tasks.block import PARAMS
 from tasks.clean.params import CleanParams
 from tasks.compute import ComputeParams
-from tasks.embed.params import KINDS, FeatureParams, TfidfParams
+from tasks.embed.params import KINDS, FeatureParams
 from tasks.errors import ParamsError, Problem
 from tasks.evaluate.params import EvaluateParams
-from tasks.finetune.params import MODELS, READS, CandidateParams
+from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams
 from tasks.ingest.params import IngestParams
 from tasks.select.params import SelectParams
 
@@ -23,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 _BLOCKS: dict[str, type[BaseModel]] = {
     "ingest": IngestParams,
     "clean": CleanParams,
+    "cross_validation": CrossValidationParams,
     "evaluate": EvaluateParams,
     "select": SelectParams,
 }
@@ -36,6 +37,7 @@ class Params(ComputeParams):
     encoders: dict[str, EncoderParams]
     features: dict[str, FeatureParams]
     candidates: dict[str, CandidateParams]
+    cross_validation: CrossValidationParams
     evaluate: EvaluateParams
     select: SelectParams
 
@@ -135,7 +137,7 @@ def _disagreements(
     if "none" in encoders:
         found.append(Problem("encoders.none", "another name", "`none`, which stands for no encoder"))
     for name, feature in features.items():
-        if not isinstance(feature, TfidfParams) and feature.encoder not in declared["encoders"]:
+        if feature.kind in ("encoder", "tokens") and feature.encoder not in declared["encoders"]:
             allowed = _one_of(declared["encoders"])
             found.append(Problem(f"features.{name}.encoder", allowed, repr(feature.encoder)))
     for name, candidate in candidates.items():
@@ -143,14 +145,24 @@ def _disagreements(
         feature = features.get(candidate.features)
         if candidate.features not in declared["features"]:
             found.append(Problem(at, _one_of(declared["features"]), repr(candidate.features)))
-        elif feature is not None and feature.kind not in READS[candidate.model]:
-            kinds = " or ".join(READS[candidate.model])
-            found.append(Problem(at, f"a feature set of kind {kinds}", f"{candidate.features}, of kind {feature.kind}"))
+        elif feature is not None:
+            found += _unreadable(name, candidate, feature)
     used = {value.get("features") for value in declared["candidates"].values() if isinstance(value, dict)}
     for name in declared["features"]:
         if name not in used:
             found.append(Problem(f"features.{name}", "a feature set that a candidate reads", "one that nothing uses"))
     return found
+
+
+def _unreadable(name: str, candidate: Any, feature: FeatureParams) -> list[Problem]:
+    """What a candidate cannot read of its feature set."""
+    at, given = f"candidates.{name}", f"{candidate.features}, which is {feature.form}"
+    if feature.form not in READS[candidate.model]:
+        return [Problem(f"{at}.features", f"a feature set that is {' or '.join(READS[candidate.model])}", given)]
+    select = getattr(candidate, "select", None)
+    if select is not None and select.by == "chi2" and feature.form != "sparse":
+        return [Problem(f"{at}.select.by", "anova, as chi2 takes counts of terms alone", given)]
+    return []
 
 
 def _mapping(tree: Mapping[str, Any], name: str) -> dict[str, Any]:

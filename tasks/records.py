@@ -3,6 +3,7 @@
 Records are measurements, not results: they are no output of the graph and differ from run to run.
 """
 
+import os
 import resource
 import sys
 import time
@@ -39,6 +40,8 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if os.environ.get("RANK", "0") != "0":  # of processes that train together, the first one records
+            return
         record = {
             "stage": self.name,
             "outcome": "completed" if kind is None else "failed",

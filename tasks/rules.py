@@ -30,10 +30,16 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _MENTION = re.compile(r"(?<![\w.])@\w+")
 _DIGIT = re.compile(r"\d")
 _REPEATED = re.compile(r"(\D)\1{2,}")
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
+_HAN_CHARACTER = r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+_HAN = re.compile(f"{_HAN_CHARACTER}+")
+# Kana and hangul. Not the middle dot (U+30FB), with which Chinese texts write foreign names.
+_JAPANESE_OR_KOREAN = re.compile(
+    r"[\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]"
+)
 _FULL_WIDTH = {0x3000: " ", **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}}
 
 Replacement = Literal["keep", "token", "remove"]
+Segment = Literal["none", "auto", "chinese"]
 
 
 class Rules(Block):
@@ -75,18 +81,24 @@ class Rules(Block):
     digits: Literal["keep", "zero", "remove"] = "keep"
     """Decimal digits of any script: kept, each replaced by 0, or removed."""
 
+    squeeze: bool = False
+    """A character that stands three or more times in a row is kept twice (`sooooo` becomes `soo`); digits are not
+    touched."""
+
+    segment: Segment = "none"
+    """Chinese is cut into words, with spaces between them (jieba's algorithm and dictionary, which knows simplified
+    characters best). `auto` cuts texts that hold Chinese characters and no kana or hangul, `chinese` cuts all texts;
+    what is not written in Chinese characters stays as it is."""
+
     stop_words: Literal["none", "english"] = "none"
     """Stop words that are removed: none, or scikit-learn's English list. Case does not matter."""
 
     own_stop_words: list[str] = Field(default_factory=list)
-    """More words to remove. A word of Chinese characters is removed wherever it stands, any other as a whole word."""
+    """More words to remove, each as a whole word or run of words. In a text that is not cut into words (see `segment`)
+    a word of Chinese characters is removed wherever it stands."""
 
     punctuation: bool = False
     """Punctuation and the symbols of mathematics and money become spaces (emoji stay)."""
-
-    squeeze: bool = False
-    """A character that stands three or more times in a row is kept twice (`sooooo` becomes `soo`); digits are not
-    touched."""
 
     spaces: bool = True
     """Each run of white space, line breaks included, becomes one space; none is left at the ends."""
@@ -127,9 +139,10 @@ class Rules(Block):
             "mentions": _replacer(_MENTION, self.mentions, "USER"),
             "lower": str.lower if self.lower else None,
             "digits": partial(_DIGIT.sub, "0" if self.digits == "zero" else "") if self.digits != "keep" else None,
+            "squeeze": partial(_REPEATED.sub, r"\1\1") if self.squeeze else None,
+            "segment": partial(_segment, how=self.segment) if self.segment != "none" else None,
             "stop_words": self._stop_words(),
             "punctuation": _remove_punctuation if self.punctuation else None,
-            "squeeze": partial(_REPEATED.sub, r"\1\1") if self.squeeze else None,
             "spaces": _collapse_spaces if self.spaces else None,
         }
         return [(name, function) for name, function in steps.items() if function is not None]
@@ -142,7 +155,10 @@ class Rules(Block):
             )  # a second to import, so only where it is needed
 
             words |= ENGLISH_STOP_WORDS
-        return partial(_stop_word_pattern(words).sub, "") if words else None
+        if not words:
+            return None
+        plain, cut = _stop_word_pattern(words, segmented=False), _stop_word_pattern(words, segmented=True)
+        return lambda text: (cut if _is_segmented(text, self.segment) else plain).sub("", text)
 
 
 def _replacer(pattern: re.Pattern[str], how: Replacement, token: str) -> Callable[[str], str] | None:
@@ -151,10 +167,13 @@ def _replacer(pattern: re.Pattern[str], how: Replacement, token: str) -> Callabl
     return partial(pattern.sub, token if how == "token" else "")
 
 
-def _stop_word_pattern(words: set[str]) -> re.Pattern[str]:
+def _stop_word_pattern(words: set[str], *, segmented: bool) -> re.Pattern[str]:
     # Longest first, so that of two words that start alike the longer one is removed whole.
     ordered = sorted(words, key=lambda word: (-len(word), word))
-    han = "|".join(re.escape(word) for word in ordered if _HAN.fullmatch(word))
+    # What is one stop word here may be two words for jieba; within a longer word it is none.
+    han = "|".join((" ?" if segmented else "").join(word) for word in ordered if _HAN.fullmatch(word))
+    if segmented and han:
+        han = f"(?<!{_HAN_CHARACTER})(?:{han})(?!{_HAN_CHARACTER})"
     other = "|".join(re.escape(word) for word in ordered if not _HAN.fullmatch(word))
     # An apostrophe (straight or curly) joins: the list has "can", which must not be cut out of "can't".
     bounded = rf"(?<![\w'\u2019])(?:{other})(?![\w'\u2019])" if other else ""
@@ -177,6 +196,26 @@ def _to_simplified(text: str) -> str:
     from zhconv_rs import zhconv  # its tables take a while to load
 
     return str(zhconv(text, "zh-hans"))
+
+
+def _is_segmented(text: str, how: Segment) -> bool:
+    # Most texts that need no cutting are told by `isascii`, which looks at one bit.
+    if how == "none" or text.isascii() or not _HAN.search(text):
+        return False
+    return how == "chinese" or not _JAPANESE_OR_KOREAN.search(text)
+
+
+def _segment(text: str, how: Segment) -> str:
+    return _HAN.sub(_cut_into_words, text) if _is_segmented(text, how) else text
+
+
+def _cut_into_words(run: re.Match[str]) -> str:
+    import rjieba  # loads a dictionary
+
+    text, (start, end) = run.string, run.span()
+    before = " " if start > 0 and text[start - 1].isalnum() else ""
+    after = " " if end < len(text) and text[end].isalnum() else ""
+    return before + " ".join(rjieba.cut(run.group())) + after
 
 
 def _remove_punctuation(text: str) -> str:

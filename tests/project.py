@@ -18,7 +18,14 @@ MEASURED = ("costs", "reports")
 """Folders of outputs that hold times and memory, and so differ from run to run."""
 
 CANDIDATES = {
-    "naive_bayes": {"features": "words", "model": "naive_bayes"},
+    "naive_bayes": {
+        "features": "words", "model": "naive_bayes", "search": {"trials": 2, "folds": 2, "space": {"alpha": [0.1, 1.0]}}
+    },
+    "forest": {"features": "vectors", "model": "random_forest", "trees": 10},
+    "text_cnn": {
+        "features": "word_ids", "model": "text_cnn", "widths": [1, 2], "filters": 8, "epochs": 3, "learning_rate": 0.02,
+        "batch_rows": 16,
+    },
     "frozen": {"features": "vectors", "model": "logistic_regression"},
     "finetune": {
         "features": "ids", "model": "transformer", "tune": "full", "epochs": 3, "batch_rows": 16,
@@ -28,6 +35,7 @@ CANDIDATES = {
 
 FEATURES = {
     "words": {"kind": "tfidf", "encoder": "none", "min_rows": 1},
+    "word_ids": {"kind": "words", "encoder": "none", "dimensions": 8, "epochs": 2},
     "vectors": {"kind": "encoder", "encoder": "tiny", "max_tokens": 16},
     "ids": {"kind": "tokens", "encoder": "tiny", "max_tokens": 16},
 }
@@ -74,6 +82,7 @@ class Project:
             encoders={"tiny": {"source": f"path:{encoder}", "objective": "none"}},
             features=FEATURES,
             candidates=candidates,
+            cross_validation={"folds": 2},
             evaluate={"latency_rows": 3},
             select={"draws": 100},
         )

@@ -14,9 +14,9 @@ from tests.imports import ROOT, closure
 from tests.project import CANDIDATES, Project
 
 ITEMS = {
-    "ingest", "clean", "adapt@tiny", "embed@words", "embed@vectors", "embed@ids",
-    "finetune@naive_bayes", "finetune@frozen", "finetune@finetune",
-    "evaluate@naive_bayes", "evaluate@frozen", "evaluate@finetune", "select",
+    "ingest", "clean", "adapt@tiny", "embed@words", "embed@word_ids", "embed@vectors", "embed@ids",
+    "finetune@naive_bayes", "finetune@forest", "finetune@frozen", "finetune@text_cnn", "finetune@finetune",
+    "evaluate@naive_bayes", "evaluate@forest", "evaluate@frozen", "evaluate@text_cnn", "evaluate@finetune", "select",
 }  # fmt: skip
 
 

@@ -88,5 +88,6 @@ def clean_rows(root: Path, *, train: int = 48, validation: int = 18, test: int =
 
 def params(root: Path, **blocks: object) -> None:
     """Writes a `params.yaml` (JSON is YAML) with sensible resources and the blocks given."""
-    tree = {"seed": 7, "threads": 1, "device": "cpu", "precision": "float32", **blocks}
+    common = {"seed": 7, "threads": 1, "device": "cpu", "precision": "float32", "cross_validation": {"folds": 0}}
+    tree = {**common, **blocks}
     (root / "params.yaml").write_text(json.dumps(tree), encoding="utf-8")

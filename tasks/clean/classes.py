@@ -18,11 +18,11 @@ def without_small(rows: Iterable[Candidate], decisions: dict[int, Decision], at_
     count = Counter(row.label for row, _ in kept)
     learnable = {row.label for row, split in kept if split == "train"}
     changed = dict(decisions)
-    for row, _ in kept:
+    for row, split in kept:
         if count[row.label] < at_least:
             reason = f"class too small: {row.label!r} has {count[row.label]} of {at_least} rows"
             changed[row.place] = Decision(None, "class too small", reason)
         elif row.label not in learnable:
             reason = f"class not in train: {row.label!r} has no row there"
-            changed[row.place] = Decision(None, "class not in train", reason)
+            changed[row.place] = Decision(None, "class not in train", reason, meant=split)
     return changed

@@ -17,12 +17,14 @@ class Decision:
         kind: the kind of reason for setting it aside, the same text for all such rows.
         reason: the reason in full.
         near: the row that it duplicates, where there is one.
+        meant: the split that it would stand in, had its class a row in train.
     """
 
     split: str | None
     kind: str = ""
     reason: str = ""
     near: Candidate | None = None
+    meant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

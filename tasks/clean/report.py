@@ -32,7 +32,8 @@ def report(
         touched: for each rule that is switched on, how many rows it changed.
 
     Returns:
-        Plain values: `rows` (in, and by split and set aside), `set_aside` (rows by kind of reason), `rules`,
+        Plain values: `rows` (in, and by split and set aside), `not_in_train` (rows by the split that they would
+        stand in, had their class a row in train), `set_aside` (rows by kind of reason), `rules`,
         `duplicates` (merged rows: equal and near), `conflicts` (counts and examples), `classes` (rows by class and
         split), `lengths` (words and characters of kept rows), `languages` (of a sample of kept rows).
     """
@@ -40,6 +41,7 @@ def report(
     kept = [texts[row.place] for row in rows if split[row.place] is not None]
     aside = Counter(decision.kind for decision in decisions.values() if decision.split is None)
     by_split = Counter(split.values())
+    meant = Counter(decision.meant for decision in decisions.values())
     return {
         "rows": {
             "in": len(rows),
@@ -47,6 +49,7 @@ def report(
             "set_aside": aside.total(),
         },
         "official_test": any(row.official_test for row in rows),
+        "not_in_train": {name: meant[name] for name in ("validation", "test")},
         "set_aside": dict(sorted(aside.items(), key=lambda pair: (-pair[1], pair[0]))),
         "rules": dict(touched),
         "duplicates": {"equal": aside["duplicate"], "near": aside["near duplicate"]},

@@ -1,6 +1,7 @@
 """Token ids for candidates that train the encoder itself."""
 
 from pathlib import Path
+from typing import Any
 
 from tasks import encoder as encoders
 from tasks import features
@@ -8,19 +9,21 @@ from tasks.embed.params import TokenParams
 from tasks.progress import log
 
 
-def make(folder: Path, base: Path, texts: dict[str, list[str]], params: TokenParams) -> int:
+def make(folder: Path, texts: dict[str, list[str]], params: TokenParams) -> dict[str, Any]:
     """Writes the ids of each text and logs how many were cut.
 
+    Args:
+        folder: of the feature set, which holds the encoder already.
+
     Returns:
-        The size of the longest row, in tokens.
+        What the manifest says of them; their dimension is the size of the longest row, in tokens.
     """
-    tokenizer = encoders.Tokenizer(base, params.max_tokens)
+    tokenizer = encoders.Tokenizer(folder / "encoder", params.max_tokens)
     longest = 0
     for split, split_texts in texts.items():
         ids = tokenizer(split_texts)
-        lengths = [len(row) for row in ids]
-        longest = max(longest, *lengths)
-        cut = sum(length == params.max_tokens for length in lengths)
-        log(f"{split}: {sum(lengths):,} tokens in {len(ids):,} texts, {cut:,} texts reach max_tokens")
+        longest = max(longest, *map(len, ids))
+        cut = tokenizer.count_cut(split_texts, ids)
+        log(f"{split}: {sum(map(len, ids)):,} tokens; {cut:,} of {len(ids):,} texts are cut")
         features.write_ids(folder, split, ids)
-    return longest
+    return {"dimensions": longest}

@@ -1,30 +1,31 @@
 """Vectors of a frozen encoder."""
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 
 from tasks import encoder as encoders
+from tasks import features
 from tasks.compute import Compute
 from tasks.embed.params import VectorParams
-from tasks.progress import Progress
+from tasks.progress import Progress, log
 
 
-def make(folder: Path, base: Path, texts: dict[str, list[str]], params: VectorParams, compute: Compute) -> int:
+def make(folder: Path, texts: dict[str, list[str]], params: VectorParams, compute: Compute) -> dict[str, Any]:
     """Writes one vector a text.
 
     The network computes in `compute.precision`; its vectors are pooled and stored in float32.
 
     Args:
-        base: the encoder's folder.
+        folder: of the feature set, which holds the encoder already, with just the layers that are run.
 
     Returns:
-        The number of dimensions.
+        What the manifest says of them.
     """
     dtype = torch.bfloat16 if compute.precision == "bfloat16" else torch.float32
-    network = encoders.load_network(base, dtype).to(compute.device)
-    tokenizer = encoders.Tokenizer(base, params.max_tokens)
+    network = encoders.load_network(folder / "encoder", dtype).to(compute.device)
+    tokenizer = encoders.Tokenizer(folder / "encoder", params.max_tokens)
 
     def forward(ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         hidden = network(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -32,11 +33,13 @@ def make(folder: Path, base: Path, texts: dict[str, list[str]], params: VectorPa
 
     dimensions = 0
     for split, split_texts in texts.items():
-        progress = Progress(f"embedding {split}", len(split_texts))
         ids = tokenizer(split_texts)
+        cut = tokenizer.count_cut(split_texts, ids)
+        log(f"{split}: {sum(map(len, ids)):,} tokens; {cut:,} of {len(ids):,} texts are cut")
+        progress = Progress(f"embedding {split}", len(split_texts))
         vectors = encoders.run_batched(
             forward, ids, tokenizer.pad_id, params.batch_tokens, compute.device, progress.update
         )
-        np.save(folder / f"{split}.npy", vectors)
+        features.write_vectors(folder, split, vectors)
         dimensions = vectors.shape[1]
-    return dimensions
+    return {"dimensions": dimensions}

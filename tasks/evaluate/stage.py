@@ -1,4 +1,7 @@
-"""Stage `evaluate`: one trained candidate, loaded afresh, measured on the validation rows."""
+"""Stage `evaluate`: one trained candidate, loaded afresh, measured on the validation rows.
+
+Where it was cross-validated, its out-of-fold predictions of the train rows are measured too.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,14 +20,16 @@ from tasks.records import Record
 from tasks.scores import Floats, Ints, count, summary
 
 VALIDATION = Path("data/clean/validation.parquet")
+OUT_OF_FOLD = Path("predictions/out_of_fold")
+_ON_DEVICE = ("network", "vectors")  # families that run on the device; the others know the CPU only
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
     """Predicts the validation rows with candidate `item` and writes its predictions, measures, plots and costs.
 
     Raises:
-        BadInput: if there are no validation rows, a row has a label that the candidate does not know,
-            or its probabilities are not usable.
+        BadInput: if there are no validation rows or no table of out-of-fold predictions, a row has a label that the
+            candidate does not know, or its probabilities are not usable.
     """
     if item is None:
         raise BadInput("evaluate", "the name of a candidate", "none", "Run `python -m tasks evaluate NAME`.")
@@ -36,8 +41,9 @@ def run(root: Path, item: str | None, record: Record) -> None:
         raise BadInput(str(VALIDATION), "at least one row", "none", "Give more rows, or a larger validation share.")
     folder = Path("models/candidates") / item
     model = load(root / folder, computing.threads, computing.device)
-    record.rows_in, record.device = len(texts), computing.device if model.family == "network" else "cpu"
-    actual = class_indices(labels, model.labels, item)
+    record.rows_in, record.device = len(texts), computing.device if model.family in _ON_DEVICE else "cpu"
+    actual = class_indices(labels, model.labels, item, VALIDATION)
+    out_of_fold = _out_of_fold(root, item)
     probabilities = _predicted(model, texts, params.batch_rows, folder)
     record.rows_out = len(texts)
 
@@ -48,7 +54,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
         rows.write(unfinished, made)
     plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
     plots.write_per_class(root / "plots/per_class" / f"{item}.csv", model.labels, counts)
-    write_json(root / "metrics" / f"{item}.json", {"validation": measures})
+    write_json(root / "metrics" / f"{item}.json", {"validation": measures} | out_of_fold)
     costs = _costs(model, texts, params) | {"size_mb": speed.size_mb(root / folder)}
     costs |= {"threads": computing.threads, "device": record.device}
     write_json(root / "costs/predict" / f"{item}.json", costs)
@@ -58,8 +64,11 @@ def run(root: Path, item: str | None, record: Record) -> None:
     )
 
 
-def class_indices(labels: Sequence[str], classes: Sequence[str], candidate: str) -> Ints:
+def class_indices(labels: Sequence[str], classes: Sequence[str], candidate: str, file: Path) -> Ints:
     """The index of each row's label among the candidate's classes [rows].
+
+    Args:
+        file: that the rows are from.
 
     Raises:
         BadInput: if a label is none of them.
@@ -69,7 +78,7 @@ def class_indices(labels: Sequence[str], classes: Sequence[str], candidate: str)
     if unknown:
         found = ", ".join(map(repr, unknown[:5])) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
         expected = f"only labels that candidate {candidate} was trained on"
-        raise BadInput(str(VALIDATION), expected, found, "Train the candidate on the same split: `regraft run`.")
+        raise BadInput(str(file), expected, found, "Train the candidate on the same split: `regraft run`.")
     return np.array([index[label] for label in labels], dtype=np.int64)
 
 
@@ -80,11 +89,31 @@ def _predicted(model: SavedModel, texts: Sequence[str], batch_rows: int, folder:
         report = partial(_advance, progress, start)
         parts.append(model.predict_proba(texts[start : start + batch_rows], report))
     probabilities = np.concatenate(parts)
+    _check(probabilities, folder)
+    return probabilities
+
+
+def _out_of_fold(root: Path, item: str) -> dict[str, dict[str, float]]:
+    """Measures of the out-of-fold predictions, by the key in `metrics/<item>.json`; none without cross-validation."""
+    file = OUT_OF_FOLD / f"{item}.parquet"
+    try:
+        table = rows.read(root / file)
+    except FileNotFoundError:
+        fix = f"Run `regraft run finetune@{item}` first."
+        raise BadInput(str(file), "out-of-fold predictions, or a table without rows", "no such file", fix) from None
+    if not table.num_rows:
+        return {}
+    probabilities = predictions.probabilities(table)
+    _check(probabilities, file)
+    actual = class_indices(rows.strings(table, "label"), predictions.classes(table), item, file)
+    return {"out_of_fold": {"rows": table.num_rows} | summary(actual, probabilities)}
+
+
+def _check(probabilities: Floats, where: Path) -> None:
     if not np.isfinite(probabilities).all() or (probabilities < 0).any():
         found = "some that are negative or no number"
         fix = "Its training diverged: lower the candidate's learning rate, then run again."
-        raise BadInput(str(folder), "probabilities", found, fix)
-    return probabilities
+        raise BadInput(str(where), "probabilities", found, fix)
 
 
 def _advance(progress: Progress, start: int, done: int) -> None:

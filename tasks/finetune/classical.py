@@ -1,120 +1,145 @@
-"""Models of scikit-learn, on sparse features or on frozen vectors."""
+"""Models of scikit-learn, on sparse or dense features."""
 
+import time
 import warnings
-from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
-from sklearn.svm import LinearSVC
+from sklearn.preprocessing import StandardScaler
 
 from tasks import encoder as encoders
 from tasks import estimator, network
 from tasks.features import FeatureSet
+from tasks.finetune import selection
+from tasks.finetune.estimators import ESTIMATORS
 from tasks.finetune.head import set_head
-from tasks.finetune.params import CandidateParams, LinearSvmParams, LogisticRegressionParams, NaiveBayesParams
+from tasks.finetune.params import ClassicalParams
 from tasks.finetune.scores import Point, cross_entropy, validation_scores
+from tasks.finetune.trainer import Fitted, Indices, Probabilities, Trainer
+from tasks.finetune.weighting import row_weights
+from tasks.model import Family
 from tasks.progress import log
 
-Labels = npt.NDArray[np.str_]
+_SOFTMAX = (
+    LogisticRegression,
+    LinearDiscriminantAnalysis,
+)  # of a linear function, so that a linear layer can hold them
 
 
-def naive_bayes(params: NaiveBayesParams, labels: Labels, seed: int) -> MultinomialNB:
-    """Multinomial naive Bayes."""
-    return MultinomialNB(alpha=params.alpha)
+class ClassicalTrainer(Trainer[ClassicalParams]):
+    """Fits models of scikit-learn."""
+
+    def fit(self, params: ClassicalParams, rows: Indices, scratch: Path) -> "ClassicalFitted":
+        """Fits a model to these train rows; it is quick enough to need no checkpoints.
+
+        Rows of one class alone, as a fold may have them, give a model that always predicts that class.
+
+        Raises:
+            BadInput: if a class weight is for an unknown class, or a linear discriminant has no class with two rows.
+        """
+        started = time.perf_counter()
+        X, labels = _matrix(self.feature_set, "train", rows), self.feature_set.labels("train")[rows]
+        weights = None
+        if params.class_weight != "none":
+            weights = row_weights(params.class_weight, self.labels(rows), self.classes, self.compute.seed)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
+            steps = self._steps(params, X, labels, weights)
+        for message in sorted({str(warning.message).splitlines()[0] for warning in caught}):
+            log(f"warning: {message}")
+        return ClassicalFitted(self, rows, steps, time.perf_counter() - started)
+
+    def _steps(
+        self, params: ClassicalParams, X: Any, labels: npt.NDArray[np.str_], weights: npt.NDArray[np.float64] | None
+    ) -> list[tuple[str, Any]]:
+        """The fitted steps of a pipeline from features to classes."""
+        if (labels == labels[0]).all():
+            return [("classifier", DummyClassifier(strategy="prior").fit(X, labels))]
+        steps: list[tuple[str, Any]] = []
+        row = ESTIMATORS[params.model]
+        if params.select is not None:
+            steps.append(("select", selection.fit(params.select, X, labels)))
+            X = steps[-1][1].transform(X)
+        if row.scale and self.feature_set.form == "dense" and self.feature_set.kind != "encoder":
+            steps.append(("scale", StandardScaler().fit(X)))
+            X = steps[-1][1].transform(X)
+        model = row.fit(row.build(params, self.compute.seed), X, labels, weights, self.compute)
+        return [*steps, ("classifier", model)]
 
 
-def linear_svm(params: LinearSvmParams, labels: Labels, seed: int) -> CalibratedClassifierCV:
-    """A linear SVM whose scores become probabilities by temperature scaling (Guo et al. 2017).
-
-    The temperature is fitted on out-of-fold scores; the SVM itself is then fitted on all rows, so that predictions
-    are those of the plain SVM.
-    """
-    weight = None if params.class_weight == "none" else params.class_weight
-    svm = LinearSVC(C=params.C, class_weight=weight, random_state=seed)
-    return CalibratedClassifierCV(svm, method="temperature", ensemble=False, cv=folds(labels, seed))
-
-
-def logistic_regression(params: LogisticRegressionParams, labels: Labels, seed: int) -> LogisticRegression:
-    """Multinomial logistic regression."""
-    weight = None if params.class_weight == "none" else params.class_weight
-    return LogisticRegression(C=params.C, class_weight=weight, max_iter=params.max_iter, random_state=seed)
-
-
-ESTIMATORS: dict[str, Callable[[Any, Labels, int], Any]] = {
-    "naive_bayes": naive_bayes,
-    "linear_svm": linear_svm,
-    "logistic_regression": logistic_regression,
-}
-"""From the word in `model` to an unfitted estimator."""
-
-
-def folds(labels: Labels, seed: int, most: int = 5) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Seeded stratified folds (train rows, held-out rows).
-
-    If every class has two rows or more, every class is in every train part.
-    """
-    number = int(min(most, np.unique(labels, return_counts=True)[1].max()))
-    splitter = StratifiedKFold(number, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # Fewer rows than folds only means that the class is held out in some folds and not in others.
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return list(splitter.split(np.zeros(len(labels)), labels))
-
-
-def _fit_rows(labels: Labels) -> npt.NDArray[np.int64]:
-    """Rows to fit on: all, and once more the only row of a class, so that folds can both fit and hold it out."""
-    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    return np.concatenate([np.arange(len(labels)), np.flatnonzero(counts[inverse] == 1)])
-
-
-def train(feature_set: FeatureSet, params: CandidateParams, classes: list[str], folder: Path, seed: int) -> list[Point]:
-    """Fits the model and saves it.
+class ClassicalFitted(Fitted):
+    """A fitted model of scikit-learn.
 
     Args:
-        classes: the labels, in the order of the columns of the probabilities.
-        folder: where the model is written.
-
-    Returns:
-        One point: the scores after the fit.
+        trainer: knows the feature set and the classes.
+        rows: that the model was fitted to.
+        steps: of a pipeline from features to classes.
+        seconds: that the fit took.
     """
-    read = feature_set.matrix if feature_set.kind == "tfidf" else feature_set.vectors
-    chosen = _fit_rows(feature_set.labels("train"))
-    labels = feature_set.labels("train")[chosen]
-    model = ESTIMATORS[params.model](params, labels, seed)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        model.fit(read("train")[chosen], labels)
-    for message in sorted({str(warning.message).splitlines()[0] for warning in caught}):
-        log(f"warning: {message}")
-    if list(model.classes_) != classes:
-        raise ValueError(f"the model's classes {list(model.classes_)} are not those of the rows {classes}")
-    point = _point(model, feature_set, read, classes)
-    if feature_set.kind == "tfidf":
-        vectorizer = estimator.load(feature_set.folder / "vectorizer.skops")
-        estimator.save(Pipeline([("features", vectorizer), ("classifier", model)]), folder / "model.skops")
-    else:
-        _save_as_head(model, feature_set, folder)
-    return [point]
+
+    def __init__(self, trainer: ClassicalTrainer, rows: Indices, steps: list[tuple[str, Any]], seconds: float) -> None:
+        self._trainer, self._rows, self._steps = trainer, rows, steps
+        self._pipeline = Pipeline(steps)
+        self.gradients: list[dict[str, float]] = []
+        self.notes: dict[str, Any] = {}
+        self.seconds = seconds
+
+    @cached_property
+    def curve(self) -> list[dict[str, float]]:  # type: ignore[override]
+        """One point, measured when it is first asked for: folds and searches do not need it."""
+        feature_set, classes = self._trainer.feature_set, self._trainer.classes
+        train_loss = cross_entropy(self._trainer.labels(self._rows), self.predict_proba(self._rows))
+        truth = np.searchsorted(classes, feature_set.labels("validation"))
+        scores = validation_scores(truth, self._probabilities(_matrix(feature_set, "validation")))
+        return [Point(1, 1, train_loss, **scores).as_dict()]
+
+    def predict_proba(self, rows: Indices) -> Probabilities:
+        """Probabilities [len(rows), classes] of these train rows; 0 for classes that the fitted rows lack."""
+        return self._probabilities(_matrix(self._trainer.feature_set, "train", rows))
+
+    def _probabilities(self, X: Any) -> Probabilities:
+        found = np.zeros((X.shape[0], len(self._trainer.classes)))
+        if X.shape[0]:
+            found[:, np.searchsorted(self._trainer.classes, self._pipeline.classes_)] = self._pipeline.predict_proba(X)
+            found /= found.sum(axis=1, keepdims=True)  # float32 features give probabilities that sum to 1 in float32
+        return found
+
+    def save(self, folder: Path) -> Family:
+        """Writes the model, together with what makes its features of a text.
+
+        Raises:
+            ValueError: if the model was fitted to rows that lack a class: its outputs would not be those of the card.
+        """
+        feature_set, classes = self._trainer.feature_set, self._trainer.classes
+        if list(self._pipeline.classes_) != classes:
+            raise ValueError(f"the model's classes {list(self._pipeline.classes_)} are not those of the rows {classes}")
+        if feature_set.kind != "encoder":
+            vectorizer = estimator.load(feature_set.vectorizer)
+            estimator.save(Pipeline([("features", vectorizer), *self._steps]), folder / "model.skops")
+            return "sklearn"
+        settings = feature_set.manifest["params"]
+        pooling, max_tokens = settings["pooling"], settings["max_tokens"]
+        last = self._steps[-1][1]
+        if len(self._steps) == 1 and isinstance(last, _SOFTMAX):
+            classifier = network.Classifier(encoders.load_network(feature_set.encoder), len(classes), pooling)
+            set_head(classifier, last)
+            network.save(classifier, folder, feature_set.encoder, max_tokens, same_encoder=True)
+            return "network"
+        network.save_vectors(folder, feature_set.encoder, pooling, max_tokens)
+        estimator.save(self._pipeline, folder / "classifier.skops")
+        return "vectors"
 
 
-def _point(model: Any, feature_set: FeatureSet, read: Callable[[str], Any], classes: list[str]) -> Point:
-    truth = {split: np.searchsorted(classes, feature_set.labels(split)) for split in ("train", "validation")}
-    train_loss = cross_entropy(truth["train"], model.predict_proba(read("train")))
-    return Point(1, 1, train_loss, **validation_scores(truth["validation"], model.predict_proba(read("validation"))))
-
-
-def _save_as_head(model: LogisticRegression, feature_set: FeatureSet, folder: Path) -> None:
-    """Saves encoder and logistic regression as one network: the regression is a linear layer."""
-    settings = feature_set.manifest["params"]
-    encoder = encoders.load_network(feature_set.encoder)
-    classifier = network.Classifier(encoder, len(model.classes_), settings["pooling"])
-    set_head(classifier, model)
-    network.save(classifier, folder, feature_set.encoder, settings["max_tokens"], same_encoder=True)
+def _matrix(feature_set: FeatureSet, split: str, rows: Indices | None = None) -> Any:
+    """The matrix of a split, or some rows of it; float64 if dense: float32 gives probabilities that don't sum to 1."""
+    matrix = feature_set.matrix(split)
+    matrix = matrix if rows is None else matrix[rows]
+    return matrix if feature_set.form == "sparse" else np.asarray(matrix, dtype=np.float64)

@@ -14,9 +14,10 @@ class Point:
     Attributes:
         epoch: passes over the train rows so far.
         step: updates of the weights so far.
-        train_loss: mean cross-entropy a train row, in nats; of the epoch, with dropout on, for networks.
+        train_loss: mean cross-entropy a train row, in nats; for networks the mean of what training minimises, over the
+            epoch and with dropout on: label smoothing, class weights, a focal loss and consistency change it.
         validation_loss: mean cross-entropy a validation row, in nats.
-        learning_rate: the encoder's rate at the last step, 0 where there is none.
+        learning_rate: the network's rate (the encoder's, where there is one) at the last step, 0 where there is none.
     """
 
     epoch: int
@@ -38,7 +39,16 @@ def cross_entropy(truth: npt.NDArray[np.int64], probabilities: npt.NDArray[np.fl
 
 
 def validation_scores(truth: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Loss, accuracy and macro F1 of validation rows, by the names that `Point` gives them."""
+    """Loss, accuracy and macro F1 of validation rows, by the names that `Point` gives them.
+
+    Args:
+        truth: class numbers [rows]; those from the number of columns on are of classes that cannot be predicted, and
+            have probability 0.
+        probabilities: [rows, classes].
+    """
+    missing = int(truth.max()) + 1 - probabilities.shape[1]
+    if missing > 0:
+        probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
     predicted = probabilities.argmax(axis=1)
     return {
         "validation_loss": cross_entropy(truth, probabilities),

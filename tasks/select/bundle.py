@@ -11,10 +11,9 @@ from typing import Any
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
-from tasks import estimator
 from tasks.files import read_json, replacing, sha256
 from tasks.rows import SPLITS
-from tasks.select import mistakes, template
+from tasks.select import mistakes, template, wording
 from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
@@ -22,9 +21,15 @@ from tasks.select.params import SelectParams
 
 SELECTED = Path("models/selected")
 RULES = Path("data/clean/rules.json")
-_FEW_ROWS = 10  # validation rows below which a class's own figures say little
+_FEW_ROWS = 10  # rows below which a class's own figures say little
 _WEAKEST = 5  # classes named among the limits
-_LIBRARIES = {"sklearn": "skops", "network": "sentence-transformers"}
+_LIBRARIES = {
+    "sklearn": "skops",
+    "network": "sentence-transformers",
+    "vectors": "sentence-transformers",
+    "onnx": "onnx",
+}
+_ESTIMATORS = {"sklearn": "model.skops", "vectors": "classifier.skops"}
 
 
 def write(root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> None:
@@ -37,7 +42,11 @@ def write(root: Path, evidence: Evidence, choice: Choice, examination: Examinati
             **_model_facts(folder, examination),
             **_class_facts(evidence, choice.winner),
             "splits": [_split(root, name) for name in SPLITS],
-            "validation": evidence.named(choice.winner).measures,
+            "validation": evidence.named(choice.winner).validation,
+            "out_of_fold": evidence.named(choice.winner).out_of_fold,
+            "rows": evidence.rows,
+            "rows_name": wording.ROWS[evidence.rows],
+            "split_names": wording.SPLITS,
             "standing": choice.standing(choice.winner),
             "test": examination,
             "params": params,
@@ -52,10 +61,19 @@ def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:
         "model": describe,
         "folder": SELECTED.as_posix(),
         "library": _LIBRARIES[describe["family"]],
-        "trusted": estimator.TRUSTED,
+        "trusted": _trusted(folder, describe["family"]),
         "cleaning": rules_on(read_json(folder / "cleaning.json")),
         "own_rules": rules_on(describe["rules"]),
     }
+
+
+def _trusted(folder: Path, family: str) -> list[str]:
+    """The types in the winner's skops file that skops wants to be told are wanted."""
+    if family not in _ESTIMATORS:
+        return []
+    from skops import io as skops_io
+
+    return sorted(skops_io.get_untrusted_types(file=folder / _ESTIMATORS[family]))
 
 
 def _class_facts(evidence: Evidence, winner: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The choice: the best metric on validation; among those tied with it, the cheapest."""
+"""The choice: the best metric on the rows compared; among those tied with it, the cheapest."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,15 @@ from tasks.select.bootstrap import interval, replicate
 from tasks.select.evidence import Evidence
 from tasks.select.params import SelectParams
 
+_TOLD = 3  # ties that get a sentence each; more share one
+
 
 @dataclass(frozen=True)
 class Standing:
     """Where one candidate stands.
 
     Attributes:
-        value: its metric on all validation rows.
+        value: its metric on all rows compared.
         low: lower end of the metric's interval.
         high: upper end.
         behind: how much worse than the best it is (0 for the best itself), never negative.
@@ -54,7 +56,7 @@ class Choice:
 
 
 def choose(evidence: Evidence, params: SelectParams, seed: int) -> Choice:
-    """Compares the candidates on the validation rows and takes one.
+    """Compares the candidates on the rows of `evidence` and takes one.
 
     The result depends on measured times only where `params.cost` is one of them.
     """
@@ -63,7 +65,7 @@ def choose(evidence: Evidence, params: SelectParams, seed: int) -> Choice:
     lowest = min(some.cost for some in tied)
     affordable = [some for some in tied if some.cost <= lowest * params.cost_tolerance]
     winner = affordable[0]  # standings are sorted, best first
-    reasons = [_best(standings, params, len(evidence.actual)), *_ties(standings, params)]
+    reasons = [_best(standings, params, evidence), *_rows(evidence), *_ties(standings, params)]
     if len(tied) > 1:
         reasons.append(_cheapest(winner, affordable, tied, params))
     reasons.append("There is no champion yet that it would have to beat.")
@@ -100,24 +102,29 @@ def rank(evidence: Evidence, params: SelectParams, seed: int) -> list[Standing]:
     return standings
 
 
-def _best(standings: list[Standing], params: SelectParams, rows: int) -> str:
+def _best(standings: list[Standing], params: SelectParams, evidence: Evidence) -> str:
     best, metric = standings[0], wording.name(params.metric)
     which = "is the only candidate and" if len(standings) == 1 else f"is the best of {len(standings)} candidates: it"
     return (
-        f"{best.name} {which} reaches a {metric} of {wording.measure(best.value)} on {rows:,} validation rows "
-        f"({wording.percent(params.level)} interval {_range(best.low, best.high)})."
+        f"{best.name} {which} reaches a {metric} of {wording.measure(best.value)} on {len(evidence.actual):,} "
+        f"{wording.ROWS[evidence.rows]} ({wording.percent(params.level)} interval {_range(best.low, best.high)})."
     )
 
 
+def _rows(evidence: Evidence) -> list[str]:
+    """What is to be said of rows that are not those of a split that was held out."""
+    if evidence.rows == "validation":
+        return []
+    validation = int(evidence.candidates[0].validation["rows"])
+    return [
+        f"Out of fold: each train row was predicted by a model that was not shown it. That is {len(evidence.actual):,} "
+        f"rows to compare on, in place of {validation:,} validation rows."
+    ]
+
+
 def _ties(standings: list[Standing], params: SelectParams) -> list[str]:
-    metric, reasons = wording.name(params.metric), []
-    for some in standings[1:]:
-        if some.tied:
-            reasons.append(
-                f"{some.name} is tied with it: its {metric} of {wording.measure(some.value)} is "
-                f"{wording.measure(some.behind)} worse, but by the paired bootstrap ({params.draws:,} draws) the true "
-                f"difference may be anything from {_range(some.behind_low, some.behind_high)}, so it may be as good."
-            )
+    tied = [some for some in standings[1:] if some.tied]
+    reasons = _many_tied(tied, params) if len(tied) > _TOLD else [_tied(some, params) for some in tied]
     clear = [some for some in standings if not some.tied]
     if clear:
         nearest = clear[0]
@@ -128,6 +135,24 @@ def _ties(standings: list[Standing], params: SelectParams) -> list[str]:
             f"({wording.percent(params.level)} interval {_range(nearest.behind_low, nearest.behind_high)})."
         )
     return reasons
+
+
+def _tied(some: Standing, params: SelectParams) -> str:
+    return (
+        f"{some.name} is tied with it: its {wording.name(params.metric)} of {wording.measure(some.value)} is "
+        f"{wording.measure(some.behind)} worse, but by the paired bootstrap ({params.draws:,} draws) the true "
+        f"difference may be anything from {_range(some.behind_low, some.behind_high)}, so it may be as good."
+    )
+
+
+def _many_tied(tied: list[Standing], params: SelectParams) -> list[str]:
+    each = [
+        f"{some.name} by {wording.measure(some.behind)} ({_range(some.behind_low, some.behind_high)})" for some in tied
+    ]
+    return [
+        f"{len(tied)} others are tied with it: they are worse, but by the paired bootstrap ({params.draws:,} draws) "
+        f"each interval of the true difference reaches down to 0, so they may be as good: {wording.listed(each)}."
+    ]
 
 
 def _cheapest(winner: Standing, affordable: list[Standing], tied: list[Standing], params: SelectParams) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from tasks import rows
 from tasks.compute import Compute
 from tasks.errors import BadInput
+from tasks.files import read_json
 from tasks.model import load
 from tasks.progress import Progress
 from tasks.scores import summary
@@ -16,7 +17,9 @@ from tasks.select.bootstrap import Outcome, interval, replicate
 from tasks.select.params import SelectParams
 
 TEST = Path("data/clean/test.parquet")
+_CLEANING = Path("data/clean/report.json")
 _INTERVALS = ("accuracy", "macro_f1")
+_ON_DEVICE = ("network", "vectors")  # families that run on the device; the others know the CPU only
 _BATCH_ROWS = 1024  # rows a call, so that memory does not grow with the split
 
 
@@ -26,12 +29,15 @@ class Examination:
 
     Attributes:
         rows: of the split.
+        set_aside: test rows that are not among them, as their class has no train row, so that any answer would have
+            been wrong; None if the cleaning report does not tell.
         device: that the winner ran on.
         measures: by name.
         intervals: lower and upper end, for accuracy, macro F1 and the metric of the choice.
     """
 
     rows: int
+    set_aside: int | None
     device: str
     measures: dict[str, float]
     intervals: dict[str, tuple[float, float]]
@@ -39,7 +45,7 @@ class Examination:
     def as_json(self) -> dict[str, Any]:
         """The form in `reports/selection.json`."""
         intervals = {name: {"low": low, "high": high} for name, (low, high) in self.intervals.items()}
-        return {"rows": self.rows, **self.measures, "intervals": intervals}
+        return {"rows": self.rows, "set_aside": self.set_aside, **self.measures, "intervals": intervals}
 
 
 def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -> Examination:
@@ -70,7 +76,8 @@ def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -
     replicated = replicate(actual, [outcome], wanted, classes=len(index), draws=params.draws, seed=computing.seed)
     return Examination(
         rows=len(texts),
-        device=computing.device if model.family == "network" else "cpu",
+        set_aside=read_json(root / _CLEANING).get("not_in_train", {}).get("test"),
+        device=computing.device if model.family in _ON_DEVICE else "cpu",
         measures=summary(actual, probabilities),
         intervals={name: interval(values[0], params.level) for name, values in replicated.items()},
     )

@@ -1,4 +1,4 @@
-"""What the winner gets wrong on the validation rows: which classes, which pairs, which rows."""
+"""What the winner gets wrong on the rows compared: which classes, which pairs, which rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class HardRow:
 
 
 def class_scores(evidence: Evidence, candidate: Candidate) -> list[ClassScore]:
-    """Each class that has validation rows or predictions, in the order of the confusion matrix."""
+    """Each class that has rows or predictions, in the order of the confusion matrix."""
     counts = count(evidence.actual, candidate.outcome.predicted, len(evidence.classes))
     columns = (counts.actual.astype(int).tolist(), counts.predicted.astype(int).tolist())
     scores = (values.tolist() for values in per_class(counts))

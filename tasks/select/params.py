@@ -8,13 +8,21 @@ from tasks.block import Block
 
 Metric = Literal["macro_f1", "accuracy", "weighted_f1", "balanced_accuracy", "mcc", "log_loss"]
 Cost = Literal["size_mb", "latency_ms_p50", "latency_ms_p95", "fit_seconds"]
+Rows = Literal["validation", "out_of_fold"]
+"""Rows that candidates can be compared on: those of the validation split, or the train rows, each as predicted by a
+model that was not shown it."""
 
 
 class SelectParams(Block):
     """How the best candidate is chosen."""
 
     metric: Metric = "macro_f1"
-    """What is compared on the validation rows. `log_loss` is better downwards, all others upwards."""
+    """What is compared. `log_loss` is better downwards, all others upwards."""
+    rows: Literal["auto"] | Rows = "auto"
+    """What it is compared on. `validation`: the validation rows; `out_of_fold`: the train rows, each as predicted by a
+    model that was not shown it, which every candidate must have (`cross_validation`); `auto`: out of fold where every
+    candidate has it, as these are many more rows and make narrower intervals, and none was searched for parameters,
+    which uses the labels of all train rows; else validation."""
     level: float = Field(default=0.95, ge=0.5, lt=1.0)
     """Confidence level of all intervals. A higher one makes more candidates count as tied with the best."""
     draws: int = Field(default=1000, ge=100, le=100_000)

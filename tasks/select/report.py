@@ -1,11 +1,12 @@
 """`reports/`: the choice for programs (JSON), for the terminal (Markdown) and for people (a page)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.files import read_json, replacing, write_json
+from tasks.files import replacing, write_json
 from tasks.scores import LOWER_IS_BETTER
-from tasks.select import curves, dataset, heatmap, mistakes, scatter, svg, template, whisker, wording
+from tasks.select import dataset, heatmap, mistakes, recipe, scatter, svg, template, training, whisker, wording
 from tasks.select.choice import Choice, Standing
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
@@ -24,59 +25,86 @@ def selection(evidence: Evidence, choice: Choice, examination: Examination, para
         "reasons": choice.reasons,
         "metric": params.metric,
         "level": params.level,
-        "candidates": [
-            {
-                "name": standing.name,
-                "validation": {
-                    **evidence.named(standing.name).measures,
-                    "interval": {"metric": params.metric, "low": standing.low, "high": standing.high},
-                    "behind_best": {
-                        "value": standing.behind,
-                        "low": standing.behind_low,
-                        "high": standing.behind_high,
-                    },
-                },
-                "cost": evidence.named(standing.name).costs,
-                "eligible": True,  # no limit on latency or size can be declared yet
-                "tied_with_best": standing.tied,
-            }
-            for standing in choice.standings
-        ],
+        "rows": evidence.rows,
+        "candidates": [_standing(evidence, standing, params) for standing in choice.standings],
         "test": examination.as_json(),
         "champion": None,
     }
 
 
-def write(root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> None:
-    """Writes all three reports."""
-    facts = _facts(root, evidence, choice, examination, params)
+def write(
+    root: Path,
+    evidence: Evidence,
+    choice: Choice,
+    examination: Examination,
+    params: SelectParams,
+    declared: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Writes all three reports.
+
+    Args:
+        declared: the candidates' parameters in `params.yaml`, by name.
+    """
+    facts = _facts(root, evidence, choice, examination, params, declared)
     for name in ("report.md", "report.html"):
         with replacing(root / FOLDER / name) as partial:
             partial.write_text(template.render(name, **facts), encoding="utf-8")
     write_json(root / FOLDER / "selection.json", selection(evidence, choice, examination, params))
 
 
+def _standing(evidence: Evidence, standing: Standing, params: SelectParams) -> dict[str, Any]:
+    candidate = evidence.named(standing.name)
+    measures = {"validation": candidate.validation, "out_of_fold": candidate.out_of_fold}
+    compared = {
+        **candidate.measures,
+        "interval": {"metric": params.metric, "low": standing.low, "high": standing.high},
+        "behind_best": {"value": standing.behind, "low": standing.behind_low, "high": standing.behind_high},
+    }
+    return {
+        "name": standing.name,
+        **measures,
+        evidence.rows: compared,  # the rows that were not compared have no interval
+        "cost": candidate.costs,
+        "eligible": True,  # no limit on latency or size can be declared yet
+        "tied_with_best": standing.tied,
+    }
+
+
 def _facts(
-    root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams
+    root: Path,
+    evidence: Evidence,
+    choice: Choice,
+    examination: Examination,
+    params: SelectParams,
+    declared: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     winner = evidence.named(choice.winner)
     matrix = mistakes.confusion(evidence, winner)
-    names = [standing.name for standing in choice.standings]
+    recipes = {some.name: recipe.read(root, some.name, declared[some.name]) for some in choice.standings}
+    candidates = _candidates(evidence, choice, recipes)
+    other = "out_of_fold" if evidence.rows == "validation" else "validation"
     return {
         "winner": winner,
         "choice": choice,
         "verdict": VERDICT,
         "test": examination,
         "params": params,
+        "rows": evidence.rows,
+        "rows_name": wording.ROWS[evidence.rows],
+        "folds": recipes[choice.winner].folds,
+        "other_rows": other if any(getattr(some["result"], other) is not None for some in candidates) else None,
+        "split_names": wording.SPLITS,
         "columns": [name for name in ("accuracy", "log_loss") if name != params.metric],
-        "candidates": _candidates(evidence, choice),
+        "candidates": candidates,
+        "searches": [some for some in candidates if some["recipe"].search is not None],
+        "warned": [some for some in recipes.values() if some.warnings],
         "lower_is_better": params.metric in LOWER_IS_BETTER,
         "quality_against_latency": scatter.draw(_points(evidence, choice), wording.name(params.metric)),
         "classes": mistakes.class_scores(evidence, winner),
         "confusion": heatmap.draw(matrix, evidence.classes),
         "pairs": mistakes.confused_pairs(matrix, evidence.classes, _PAIRS),
         "hard_rows": mistakes.hardest_rows(evidence, winner, _HARD_ROWS),
-        "curves": _curves(root, names),
+        "trainings": training.read(root, list(recipes.values())),
         "data": dataset.read(root),
     }
 
@@ -87,7 +115,7 @@ def _kind(standing: Standing, choice: Choice) -> str:
     return "tied" if standing.tied else "other"
 
 
-def _candidates(evidence: Evidence, choice: Choice) -> list[dict[str, Any]]:
+def _candidates(evidence: Evidence, choice: Choice, recipes: Mapping[str, recipe.Recipe]) -> list[dict[str, Any]]:
     ends = svg.spread([end for some in choice.standings for end in (some.low, some.high)], 0.04)
     return [
         {
@@ -95,6 +123,7 @@ def _candidates(evidence: Evidence, choice: Choice) -> list[dict[str, Any]]:
             "kind": _kind(some, choice),
             "picture": whisker.draw(some.value, some.low, some.high, ends, _kind(some, choice)),
             "result": evidence.named(some.name),
+            "recipe": recipes[some.name],
         }
         for some in choice.standings
     ]
@@ -112,15 +141,3 @@ def _points(evidence: Evidence, choice: Choice) -> list[scatter.Point]:
         )
         for some in choice.standings
     ]
-
-
-def _curves(root: Path, names: list[str]) -> list[dict[str, Any]]:
-    """Pictures of the candidates that were trained in epochs; the others have no curve."""
-    found = []
-    for name in names:
-        points = read_json(root / "plots/learning" / f"{name}.json")
-        pictures = [curves.draw(points, series) for series in (curves.LOSSES, curves.QUALITIES)]
-        drawn = [picture for picture in pictures if picture is not None]
-        if drawn:
-            found.append({"name": name, "pictures": drawn})
-    return found

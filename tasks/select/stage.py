@@ -1,6 +1,7 @@
 """Stage `select`: takes the best candidate, examines it on the test split, and reports."""
 
 from pathlib import Path
+from typing import Any
 
 from tasks import block, compute
 from tasks.errors import ParamsError, Problem
@@ -13,7 +14,7 @@ from tasks.select.params import SelectParams
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
-    """Chooses on the validation rows, opens the test split for the winner, and writes model and reports.
+    """Chooses on validation or out-of-fold predictions, opens the test split for the winner, writes model and reports.
 
     Raises:
         BadInput: if a declared candidate has not been trained and measured, or the test split cannot be used.
@@ -21,7 +22,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
     """
     params = block.read(root, "select", SelectParams)
     computing = compute.read(root)
-    found = evidence.read(root, candidate_names(root))
+    candidates = declared(root)
+    found = evidence.read(root, list(candidates), params.rows)
     record.rows_in = len(found.texts)
     choice = choose(found, params, computing.seed)
     for reason in choice.reasons:
@@ -29,7 +31,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     examination = examine(root, choice.winner, params, computing)
     record.rows_out, record.device = examination.rows, examination.device
     bundle.write(root, found, choice, examination, params)
-    report.write(root, found, choice, examination, params)
+    report.write(root, found, choice, examination, params, candidates)
     low, high = examination.intervals["macro_f1"]
     log(
         f"{report.VERDICT}: {choice.winner}, test macro F1 {wording.measure(examination.measures['macro_f1'])} "
@@ -37,13 +39,13 @@ def run(root: Path, item: str | None, record: Record) -> None:
     )
 
 
-def candidate_names(root: Path) -> list[str]:
-    """The declared candidates, in their order; what removed ones left behind is not looked at.
+def declared(root: Path) -> dict[str, dict[str, Any]]:
+    """The declared candidates and their parameters, in their order; what removed ones left behind is not looked at.
 
     Raises:
         ParamsError: if there is none.
     """
-    declared = block.load(root / block.PARAMS).get("candidates")
-    if not isinstance(declared, dict) or not declared:
-        raise ParamsError(block.PARAMS, [Problem("candidates", "at least one candidate", repr(declared))])
-    return [str(name) for name in declared]
+    found = block.load(root / block.PARAMS).get("candidates")
+    if not isinstance(found, dict) or not found:
+        raise ParamsError(block.PARAMS, [Problem("candidates", "at least one candidate", repr(found))])
+    return {str(name): params for name, params in found.items()}

@@ -91,8 +91,9 @@ def _log_ticks(low: float, high: float, about: int) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 4, 5, 7), tuple(range(1, 10))):
         values = [step * 10.0**power for power in range(first, last + 1) for step in steps]
-        if sum(low <= value <= high for value in values) >= about:
-            return values
+        within = [value for value in values if low <= value <= high]
+        if len(within) >= about:
+            return within[:: len(within) // about]  # over many powers of ten, not each of them
     return _ticks(low, high, about)
 
 

@@ -16,6 +16,11 @@ NAMES = {
 }
 """Plain names of measures and costs."""
 
+ROWS = {"validation": "validation rows", "out_of_fold": "out-of-fold train rows"}
+"""What candidates were compared on, for the middle of a sentence."""
+SPLITS = {"validation": "validation", "out_of_fold": "out of fold"}
+"""The same as the heading of a column."""
+
 
 def name(key: str) -> str:
     """The plain name of a measure or cost, for the middle of a sentence."""

@@ -99,6 +99,39 @@ def test_an_encoder_that_cannot_be_found_is_told(tmp_path: Path, source: str, me
         refresh(_workspace(tmp_path / "w", f'encoders: {{one: {{source: "{source}"}}}}\n'))
 
 
+VECTORS = """
+features:
+  far: {kind: words, vectors: "path:../far/glove.txt.gz"}
+  home: {kind: word_vectors, vectors: "path:~/w2v.bin"}
+  own: {kind: words, vectors: word2vec}
+  terms: {kind: tfidf}
+"""
+
+
+def test_every_feature_set_has_an_entry_for_its_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("far/glove.txt.gz", "home/w2v.bin"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    root = _workspace(tmp_path / "w", VECTORS)
+    refresh(root)
+    links = root / "links/vectors"
+    assert (links / "far").resolve() == tmp_path / "far/glove.txt.gz"
+    assert (links / "home").read_text() == "home/w2v.bin"
+    assert (links / "own").read_text() == (links / "terms").read_text() == "none\n"
+
+    (root / "params.yaml").write_text("features: {far: {kind: words, vectors: random}}\n")
+    refresh(root)
+    assert [(path.name, path.read_text()) for path in links.iterdir()] == [("far", "none\n")]
+    assert (tmp_path / "far/glove.txt.gz").exists(), "the file itself was removed, not the link"
+
+
+def test_a_file_of_vectors_that_is_missing_is_told(tmp_path: Path) -> None:
+    root = _workspace(tmp_path / "w", VECTORS)
+    with pytest.raises(BadInput, match=r"features\.far\.vectors: expected an existing file, found \.\./far/glove"):
+        refresh(root)
+
+
 def test_sources_outside_are_linked_and_those_inside_only_listed(tmp_path: Path) -> None:
     root = _workspace(tmp_path / "w")
     for name in ("w/data/source/in.csv", "out/b.csv", "out/a.csv", "out/deep/c.csv", "set/rows.csv"):

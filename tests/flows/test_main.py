@@ -59,6 +59,35 @@ def test_explain_tells_why_and_its_exit_code_whether(quiet_project: Project) -> 
     quiet_project.runs()
 
 
+def test_explain_tells_what_would_be_removed_and_removes_nothing(quiet_project: Project) -> None:
+    quiet_project.dvc("repro")
+    four = "  three: {factor: 3}\n"
+    quiet_project.change("params.yaml", four, f"{four}  four: {{factor: 4}}\n")
+    quiet_project.dvc("repro")
+    quiet_project.change("params.yaml", "  four: {factor: 4}\n", "")
+
+    text = quiet_project.regraft("explain", code=1)
+    assert "Would be removed, as there is no scale@four any more: out/four.txt" in text
+    assert "restore from the run cache" in text  # the total of the other three, as it was made before
+    assert "scale@one" not in text
+    assert (quiet_project.root / "out/four.txt").exists()
+
+    assert quiet_project.regraft("explain", code=1) == text  # nothing was changed by looking
+    quiet_project.runs()
+    assert "out/four.txt is removed" in quiet_project.regraft("run")
+    assert quiet_project.runs() == []
+    assert not (quiet_project.root / "out/four.txt").exists()
+    assert "Nothing has changed" in quiet_project.regraft("explain", code=0)
+
+
+def test_explain_looks_at_nothing_that_is_not_dvcs(quiet_project: Project) -> None:
+    """An output that was edited is kept by a run, so that it is not among what would be removed."""
+    quiet_project.dvc("repro")
+    quiet_project.change("params.yaml", "  two: {factor: 2}\n", "")
+    quiet_project.write("out/two.txt", "edited by hand")
+    assert "Would be removed" not in quiet_project.regraft("explain", code=1)
+
+
 def test_a_failure_is_reported_with_what_to_do(project: Project) -> None:
     (project.folder / "fail-two").write_text("3")
     text = project.regraft("run", code=1)

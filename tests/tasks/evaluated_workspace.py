@@ -1,5 +1,6 @@
 """A small workspace for tests of `evaluate` and `select`: rows, and candidates with made-up or real predictions."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,33 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tasks import encoder as encoders
 from tasks import estimator, model, network, predictions, rows, scores
+from tasks.features import FeatureSet
 from tasks.files import write_json
+from tasks.finetune import export
+from tasks.finetune.averaging_network import AveragingNetwork
+from tasks.finetune.words import WordEmbedding
 from tasks.rules import Rules
 
 CLASSES = ("billing", "leave", "network")
 WORDS = {"billing": "invoice payment refund", "leave": "holiday vacation absence", "network": "router wifi cable"}
 
 
-def write_params(root: Path, candidates: Sequence[str], select: str = "{}", evaluate: str = "{}") -> None:
-    declared = "".join(f"  {name}: {{features: tfidf, model: naive_bayes}}\n" for name in candidates)
+RECIPE = {"features": "tfidf", "model": "naive_bayes"}
+
+
+def write_params(
+    root: Path, candidates: Sequence[str] | Mapping[str, Any], select: str = "{}", evaluate: str = "{}"
+) -> None:
+    """Writes `params.yaml`; candidates without parameters of their own have those of `RECIPE`."""
+    recipes = candidates if isinstance(candidates, Mapping) else dict.fromkeys(candidates, RECIPE)
+    declared = "".join(f"  {name}: {json.dumps(recipe)}\n" for name, recipe in recipes.items())
     (root / "params.yaml").write_text(
         "seed: 7\nthreads: 1\ndevice: cpu\nprecision: float32\n"
         f"candidates:\n{declared}evaluate: {evaluate}\nselect: {select}\n",
@@ -59,19 +73,24 @@ def write_data(root: Path, validation: Sequence[str], texts: Sequence[str] | Non
         "languages": {"sampled": 200, "texts": {"en": 199, "da": 1}},
         "rules": {"spaces": 2},
         "classes": {name: {"train": 4} for name in CLASSES},
+        "not_in_train": {"validation": 1, "test": 2},
     }
     write_json(root / "data/clean/report.json", report)
 
 
-def write_model(root: Path, name: str, labels: Sequence[str] = CLASSES) -> Path:
-    """Trains and saves a naive Bayes on words."""
+def write_model(root: Path, name: str, labels: Sequence[str] = CLASSES, **card: Any) -> Path:
+    """Trains and saves a naive Bayes on words.
+
+    Args:
+        card: `recipe`, `search` and `notes` of `candidate.json`.
+    """
     folder = root / "models/candidates" / name
     folder.mkdir(parents=True)
     texts = [WORDS.get(label, label) for label in labels]
     estimator.save(
         make_pipeline(TfidfVectorizer(), MultinomialNB(alpha=0.1)).fit(texts, labels), folder / "model.skops"
     )
-    _write_card(folder, "sklearn", labels, {"name": "tfidf", "encoder": "none"})
+    _write_card(folder, "sklearn", labels, {"encoder": "none"}, **card)
     return folder
 
 
@@ -82,19 +101,70 @@ def write_network(root: Path, name: str, encoder: Path, labels: Sequence[str] = 
     torch.manual_seed(1)
     classifier = network.Classifier(encoders.load_network(encoder), len(labels))
     network.save(classifier, folder, encoder, max_tokens=16, same_encoder=True)
-    _write_card(folder, "network", labels, {"name": "tokens", "encoder": "tiny", "max_tokens": 16})
+    features = {"encoder": "tiny", "max_tokens": 16}
+    _write_card(folder, "network", labels, features, {"features": "tokens", "model": "transformer"})
     return folder
 
 
-def _write_card(folder: Path, family: model.Family, labels: Sequence[str], features: dict[str, Any]) -> None:
+def write_vectors(root: Path, name: str, encoder: Path, labels: Sequence[str] = CLASSES) -> Path:
+    """Saves an encoder as it is, and a classifier on the vectors of a few words."""
+    folder = root / "models/candidates" / name
+    folder.mkdir(parents=True)
+    network.save_vectors(folder, encoder, "mean", max_tokens=16)
+    texts = ["printer paper jam", "password reset login", "salary payslip tax"]
+    tokenizer, (vectors, _) = encoders.Tokenizer(encoder, 16), network.load_vectors(folder)
+    read = encoders.run_batched(vectors, tokenizer(texts), tokenizer.pad_id, 64, "cpu")
+    estimator.save(LogisticRegression(C=100.0).fit(read, labels), folder / "classifier.skops")
+    features = {"encoder": "tiny", "max_tokens": 16}
+    _write_card(folder, "vectors", labels, features, {"features": "vectors", "model": "logistic_regression"})
+    return folder
+
+
+def write_words(root: Path, name: str, labels: Sequence[str] = CLASSES) -> Path:
+    """Saves a small untrained network over words as ONNX."""
+    folder = root / "models/candidates" / name
+    folder.mkdir(parents=True)
+    words = " ".join(WORDS.values()).split()
+    ids = {word: number for number, word in enumerate(["[PAD]", "[UNK]", *words])}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    (root / "words").mkdir()
+    tokenizer.save(str(root / "words/tokenizer.json"))
+    torch.manual_seed(1)
+    vectors = np.random.default_rng(1).normal(size=(len(ids), 8)).astype(np.float32)
+    untrained = AveragingNetwork(
+        WordEmbedding(vectors, tuned=False, dropout=0.0, word_dropout=0.0),
+        len(labels),
+        hidden=4,
+        layers=1,
+        normalisation="none",
+        activation="relu",
+        dropout=0.0,
+    )
+    export.save(untrained, FeatureSet(root / "words", {}), folder)
+    _write_card(folder, "onnx", labels, {"encoder": "none", "max_tokens": 16}, {"features": "w", "model": "average"})
+    return folder
+
+
+def _write_card(
+    folder: Path,
+    family: model.Family,
+    labels: Sequence[str],
+    features: dict[str, Any],
+    recipe: Mapping[str, Any] = RECIPE,
+    search: dict[str, Any] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
     model.write_card(
         folder,
         name=folder.name,
         family=family,
         labels=labels,
         rules=Rules().model_dump(),
-        recipe={"model": "naive_bayes" if family == "sklearn" else "transformer", "features": features["name"]},
-        features=features,
+        recipe={"class_weight": "none", **recipe},
+        features=features | {"name": recipe["features"]},
+        search=search,
+        notes=dict(notes or {}),
     )
 
 
@@ -106,22 +176,46 @@ def write_results(
     costs: Mapping[str, Any] | None = None,
     classes: Sequence[str] = CLASSES,
     curve: Sequence[Mapping[str, float]] = (),
+    gradients: Sequence[Mapping[str, float]] = (),
+    trials: Sequence[Mapping[str, Any]] = (),
+    out_of_fold: npt.NDArray[np.float64] | None = None,
 ) -> None:
-    """Writes what finetune and evaluate write of a candidate, for the rows of `validation`."""
+    """Writes what finetune and evaluate write of a candidate, for the rows of `validation`.
+
+    Args:
+        out_of_fold: probabilities of the train rows; None without cross-validation.
+    """
     indices = np.array([list(classes).index(label) for label in actual])
     ids = [f"validation-{number}" for number in range(len(actual))]
     path = root / "predictions" / f"{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows.write(path, predictions.build(ids, "validation", actual, classes, probabilities))
     measures = {"rows": len(actual), **scores.summary(indices, probabilities)}
-    write_json(root / "metrics" / f"{name}.json", {"validation": measures})
+    metrics = {"validation": measures} | _write_out_of_fold(root, name, classes, out_of_fold)
+    write_json(root / "metrics" / f"{name}.json", metrics)
     found = {"size_mb": 1.0, "latency_ms_p50": 1.0, "latency_ms_p95": 2.0, "fit_seconds": 3.0, **(costs or {})}
-    fit = {"fit_seconds": found.pop("fit_seconds"), "peak_memory_mb": 100.0}
+    fit = {"fit_seconds": found.pop("fit_seconds"), "search_seconds": 40.0, "peak_memory_mb": 100.0}
     write_json(root / "costs/fit" / f"{name}.json", fit)
     write_json(
         root / "costs/predict" / f"{name}.json", {"rows_per_second": 500.0, "threads": 1, "device": "cpu", **found}
     )
-    write_json(root / "plots/learning" / f"{name}.json", list(curve))
+    for kind, points in {"learning": curve, "gradients": gradients, "search": trials}.items():
+        write_json(root / "plots" / kind / f"{name}.json", list(points))
+
+
+def _write_out_of_fold(
+    root: Path, name: str, classes: Sequence[str], probabilities: npt.NDArray[np.float64] | None
+) -> dict[str, Any]:
+    path = root / "predictions/out_of_fold" / f"{name}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if probabilities is None:
+        rows.write(path, predictions.build([], "train", [], classes, np.empty((0, len(classes)))))
+        return {}
+    train = rows.read(root / "data/clean/train.parquet")
+    ids, labels = (rows.strings(train, column) for column in ("id", "label"))
+    rows.write(path, predictions.build(ids, "train", labels, classes, probabilities))
+    indices = np.array([list(classes).index(label) for label in labels])
+    return {"out_of_fold": {"rows": len(labels), **scores.summary(indices, probabilities)}}
 
 
 def answers(actual: Sequence[str], wrong: Sequence[int], classes: Sequence[str] = CLASSES, sure: float = 0.9) -> Any:

@@ -192,6 +192,8 @@ def test_small_and_unlearnable_classes_are_set_aside(tmp_path: Path) -> None:
         "r501": "class not in train: 'd' has no row there",
         "r502": "class not in train: 'd' has no row there",
     }
+    report = json.loads((tmp_path / "data/clean/report.json").read_text())
+    assert report["not_in_train"] == {"validation": 0, "test": 2}
     clean(tmp_path, [*many(200), row(500, "single row of its class", "lonely")], min_class_rows=1)
     assert sides(tmp_path).get("r500", "train") == "train"
 

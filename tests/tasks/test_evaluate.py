@@ -25,7 +25,15 @@ def workspace(tmp_path: Path) -> Path:
     write_params(tmp_path, ["nb"], evaluate="{latency_rows: 7, batch_rows: 2}")
     write_data(tmp_path, VALIDATION, TEXTS)
     write_model(tmp_path, "nb")
+    write_out_of_fold(tmp_path, [], np.empty((0, len(CLASSES))))
     return tmp_path
+
+
+def write_out_of_fold(root: Path, labels: list[str], probabilities: Any, classes: tuple[str, ...] = CLASSES) -> None:
+    path = root / "predictions/out_of_fold/nb.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ids = [f"train-{number}" for number in range(len(labels))]
+    rows.write(path, predictions.build(ids, "train", labels, classes, probabilities))
 
 
 def evaluate(root: Path, item: str = "nb") -> Record:
@@ -58,6 +66,35 @@ def test_metrics_are_those_of_the_written_predictions(workspace: Path) -> None:
     assert found == {"rows": 5} | scores.summary(actual, predictions.probabilities(table))
     assert found["accuracy"] == 0.8
     assert set(found) >= {"macro_f1", "weighted_f1", "balanced_accuracy", "mcc", "log_loss", "brier", "ece"}
+
+
+def test_out_of_fold_predictions_are_measured_beside_the_validation_rows(workspace: Path) -> None:
+    evaluate(workspace)
+    without = read_json(workspace / "metrics/nb.json")
+    assert set(without) == {"validation"}
+    outs = [(workspace / out).read_bytes() for out in OUTS if not out.startswith("metrics")]
+    # Another order of classes, and a fold that lacked a class: the third row's own class has no probability at all.
+    classes, labels = ("network", "leave", "billing"), ["billing", "network", "leave", "leave"]
+    probabilities = np.array([[0.2, 0.2, 0.6], [0.7, 0.2, 0.1], [0.5, 0.0, 0.5], [0.1, 0.8, 0.1]])
+    write_out_of_fold(workspace, labels, probabilities, classes)
+    evaluate(workspace)
+    found = read_json(workspace / "metrics/nb.json")
+    assert found["validation"] == without["validation"]
+    assert set(found["out_of_fold"]) == set(found["validation"])
+    assert (found["out_of_fold"]["rows"], found["out_of_fold"]["accuracy"]) == (4, 0.75)
+    clipped = -np.log(np.finfo(np.float64).eps)
+    assert found["out_of_fold"]["log_loss"] == pytest.approx((clipped - np.log([0.6, 0.7, 0.8]).sum()) / 4)
+    assert [(workspace / out).read_bytes() for out in OUTS if not out.startswith("metrics")] == outs
+
+
+def test_out_of_fold_predictions_that_are_absent_or_no_numbers_are_refused(workspace: Path) -> None:
+    write_out_of_fold(workspace, ["leave"], np.full((1, 3), np.nan))
+    with pytest.raises(BadInput, match=r"out_of_fold/nb\.parquet: expected probabilities"):
+        evaluate(workspace)
+    (workspace / "predictions/out_of_fold/nb.parquet").unlink()
+    with pytest.raises(BadInput, match=r"out_of_fold/nb\.parquet.*regraft run finetune@nb"):
+        evaluate(workspace)
+    assert not (workspace / "metrics/nb.json").exists()
 
 
 def test_plots_count_the_rows(workspace: Path) -> None:

@@ -31,6 +31,7 @@ CASES = [
     ({"lower": True}, "ÄBC Straße", "äbc straße"),
     ({"digits": "zero"}, "room 42, ４２, ٣", "room 00, 00, 0"),
     ({"digits": "remove"}, "room 42", "room "),
+    ({"segment": "auto"}, "用iPhone手机打開，真好！", "用 iPhone 手机 打開，真 好！"),
     ({"stop_words": "english"}, "The cat can't see the hat", " cat can't   hat"),
     ({"own_stop_words": ["的", "foo"]}, "我的foo Foo food", "我foo  food"),
     ({"punctuation": True}, "a,b。$5 (😀) c’d", "a b  5  😀  c d"),
@@ -56,6 +57,55 @@ def test_defaults_are_light() -> None:
 def test_order_markup_before_addresses_before_punctuation() -> None:
     rules = Rules(html=True, urls="token", lower=True, punctuation=True)
     assert rules.apply("<a href='x'>https://a.b/c</a>&nbsp;Go!") == "url go"
+
+
+CHINESE = "我来到北京清华大学"
+
+
+@pytest.mark.parametrize(
+    ("text", "auto", "chinese"),
+    [
+        (CHINESE, "我 来到 北京 清华大学", "我 来到 北京 清华大学"),
+        ("Reset my password, é!", "Reset my password, é!", "Reset my password, é!"),
+        ("北京の天气", "北京の天气", "北京 の 天气"),
+        ("ｶﾀｶﾅ日本語", "ｶﾀｶﾅ日本語", "ｶﾀｶﾅ 日本 語"),
+        ("서울 北京大学来", "서울 北京大学来", "서울 北京大学 来"),
+        ("米・奇老鼠", "米・奇 老鼠", "米・奇 老鼠"),  # a katakana dot, as in Chinese texts
+        ("房间5号,wifi好", "房间 5 号,wifi 好", "房间 5 号,wifi 好"),
+    ],
+)
+def test_only_chinese_is_cut_into_words(text: str, auto: str, chinese: str) -> None:
+    assert Rules(segment="auto").apply(text) == auto
+    assert Rules(segment="chinese").apply(text) == chinese
+    assert Rules().apply(text) == text
+
+
+def test_characters_are_made_simple_before_words_are_looked_for() -> None:
+    assert Rules(segment="auto", simplified=True).apply("電腦無法連線") == "电脑 无法 连线"
+    assert Rules(segment="auto", full_width=True).apply("ＡＢＣ　酒店１２号") == "ABC 酒店 12 号"
+
+
+@pytest.mark.parametrize("segment", ["auto", "chinese"])
+def test_own_stop_words_are_whole_words_where_text_is_cut(segment: str) -> None:
+    rules = parse(Rules, {"segment": segment, "own_stop_words": ["的", "我", "酒店环境", "foo"]})
+    # 的 within 目的 stays; 酒店环境 is two words for jieba.
+    assert rules.apply("我的目的是酒店环境foo") == "目的 是"
+
+
+def test_own_stop_words_go_wherever_they_stand_in_text_that_is_not_cut() -> None:
+    rules = Rules(segment="auto", own_stop_words=["日本"])
+    assert rules.apply("これは日本語") == "これは語"
+
+
+def test_long_repeats_are_shortened_before_words_are_looked_for() -> None:
+    rules = Rules(segment="auto", squeeze=True, own_stop_words=["哈哈"])
+    assert rules.apply("哈哈哈哈哈，酒店") == "，酒店"
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.text(alphabet=st.characters(max_codepoint=0x2FFF)))
+def test_text_without_han_is_never_touched_by_segmentation(text: str) -> None:
+    assert Rules(segment="auto").apply(text) == Rules(segment="chinese").apply(text) == Rules().apply(text)
 
 
 def test_counts_only_rows_that_a_rule_changed() -> None:

@@ -21,7 +21,6 @@ from tests.tasks.evaluated_workspace import (
     answers,
     write_data,
     write_model,
-    write_network,
     write_params,
     write_results,
     write_split,
@@ -64,7 +63,9 @@ def test_the_selection_has_its_declared_form(workspace: Path) -> None:
     )
     assert [candidate["name"] for candidate in found["candidates"]] == ["good", "poor"]
     first, second = found["candidates"]
-    assert set(first) == {"name", "validation", "cost", "eligible", "tied_with_best"}
+    assert set(first) == {"name", "validation", "out_of_fold", "cost", "eligible", "tied_with_best"}
+    assert found["rows"] == "validation"
+    assert first["out_of_fold"] is None
     assert (first["tied_with_best"], second["tied_with_best"]) == (True, False)
     interval = first["validation"]["interval"]
     assert interval["metric"] == "macro_f1"
@@ -130,38 +131,6 @@ def test_the_selected_model_loads_without_regraft_and_answers_the_same(workspace
     assert (folder / "cleaning.json").read_bytes() == (workspace / "data/clean/rules.json").read_bytes()
 
 
-def test_the_cards_code_runs(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    select(workspace)
-    card = (workspace / "models/selected/README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
-    assert "tasks" not in code
-    monkeypatch.chdir(workspace)
-    capsys.readouterr()
-    exec(code.replace('"a text"', '"router"'), {})
-    assert capsys.readouterr().out == "network\n"
-
-
-def test_the_cards_code_runs_for_a_network_and_gives_the_same_probabilities(
-    workspace: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_params(workspace, ["network"])
-    write_network(workspace, "network", tiny_encoder)
-    write_results(workspace, "network", ACTUAL, answers(ACTUAL, range(3)))
-    select(workspace)
-    card = (workspace / "models/selected/README.md").read_text(encoding="utf-8")
-    assert "library_name: sentence-transformers" in card
-    assert "the first 16 tokens only" in card
-    (code,) = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
-    monkeypatch.chdir(workspace)
-    names: dict[str, Any] = {}
-    exec(code.replace("a text", "printer paper jam"), names)
-    own = model.load(workspace / "models/candidates/network", threads=1).predict_proba(["printer paper jam"])
-    assert names["probabilities"] == pytest.approx(own, abs=1e-6)
-    assert names["labels"] == list(CLASSES)
-
-
 def test_the_card_starts_with_metadata_and_names_the_data(workspace: Path) -> None:
     select(workspace)
     card = (workspace / "models/selected/README.md").read_text(encoding="utf-8")
@@ -198,7 +167,7 @@ def test_leftovers_of_removed_candidates_are_ignored(workspace: Path) -> None:
 
 def test_a_candidate_without_results_and_no_candidate_at_all_are_refused(workspace: Path) -> None:
     write_params(workspace, ["good", "late"])
-    with pytest.raises(BadInput, match=r"predictions/late\.parquet"):
+    with pytest.raises(BadInput, match=r"metrics/late\.json"):
         select(workspace)
     write_params(workspace, [])
     with pytest.raises(ParamsError, match="at least one candidate"):

@@ -103,8 +103,10 @@ def test_pairs_and_hard_rows_come_worst_first() -> None:
     predicted = np.array([1, 1, 0, 2, 2, 0, 1])
     actual = np.array([0, 0, 0, 0, 1, 2, 1])
     sure = np.array([0.6, 0.9, 0.99, 0.7, 0.8, 0.95, 0.5])
-    candidate = Candidate("a", {}, {}, Outcome(predicted, np.zeros(7)), sure)
-    known = Evidence([f"text {number} " + "x" * 400 for number in range(7)], ["p", "q", "r"], actual, [candidate])
+    candidate = Candidate("a", {}, {}, None, {}, Outcome(predicted, np.zeros(7)), sure)
+    known = Evidence(
+        "validation", [f"text {number} " + "x" * 400 for number in range(7)], ["p", "q", "r"], actual, [candidate]
+    )
     matrix = mistakes.confusion(known, candidate)
     assert matrix.tolist() == [[1, 2, 1], [0, 1, 1], [1, 0, 0]]
     pairs = mistakes.confused_pairs(matrix, known.classes, most=3)

@@ -1,0 +1,148 @@
+"""What all networks share: choosing rows, training in the one loop, predicting, and being saved."""
+
+import time
+from abc import abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.special import softmax
+from torch import nn
+
+from tasks.encoder import Ids
+from tasks.finetune import memory, processes
+from tasks.finetune.checkpoint import Checkpoints, State, fingerprint
+from tasks.finetune.loop import Rows, Training
+from tasks.finetune.params import TrainingParams
+from tasks.finetune.trainer import Fitted, Indices, Probabilities, Trainer
+from tasks.model import Family
+from tasks.progress import log
+
+_PREDICTION_TOKENS = 4096  # as many as a saved model takes, so that both compute the same
+T_contra = TypeVar("T_contra", bound=TrainingParams, contravariant=True)
+
+
+class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
+    """Trains networks on the ids of a feature set of form `tokens` or `words`.
+
+    A subclass says what the network is; it need not know how it is trained.
+    """
+
+    @abstractmethod
+    def pad_id(self) -> int:
+        """The id that fills short rows up."""
+
+    @abstractmethod
+    def build(self, params: T_contra, classes: int) -> nn.Module:
+        """A new network, called as `network(ids, mask) -> logits [rows, classes]` with its last linear layer in `head`.
+
+        `ids` are int64 [rows, longest]; `mask` has the same shape, 1 where there is an id, and is None where nothing
+        is padded. PyTorch's generator was seeded just before.
+        """
+
+    @abstractmethod
+    def write(self, network: nn.Module, folder: Path) -> Family:
+        """Writes a trained network into an existing folder, so that tasks/model.py loads it."""
+
+    def start(self, network: nn.Module, params: T_contra, rows: Indices, labels: npt.NDArray[np.int64]) -> None:
+        """Prepares a new network's weights, before the first step of a training that was not interrupted.
+
+        Args:
+            rows: the train rows that it will be trained on.
+            labels: the number of the network's output for each of them.
+        """
+
+    def settle(self, network: nn.Module) -> None:
+        """Makes a trained network ready to predict, in evaluation mode already, as it will be once it is loaded."""
+
+    def fit(self, params: T_contra, rows: Indices, scratch: Path) -> "FittedNetwork":
+        """Trains a network on these train rows; the validation rows decide which epoch is kept.
+
+        Args:
+            scratch: where checkpoints lie; afterwards what is needed to give the same network again without training,
+                and nothing of earlier trainings there.
+
+        Raises:
+            BadInput: if training diverges, a row does not fit into memory, or a class weight is for an unknown class.
+        """
+        with processes.quiet_unless_main(), memory.enough_for("the network and its optimiser"):
+            processes.join(self.compute.device)
+            return self._fit(params, rows, scratch)
+
+    def _fit(self, params: T_contra, rows: Indices, scratch: Path) -> "FittedNetwork":
+        present = np.unique(self.labels(rows))
+        # Outputs are numbered by the classes that have a row; the others come behind, so that no output is theirs.
+        order = np.concatenate([present, np.setdiff1d(np.arange(len(self.classes)), present)])
+        outputs = np.argsort(order)
+        train = Rows([self.ids["train"][row] for row in rows], outputs[self.labels(rows)], self.pad_id())
+        validation = Rows(self.ids["validation"], self._validation_labels(outputs), self.pad_id())
+        key = fingerprint(self.feature_set.manifest, params.model_dump(), self.compute, rows)
+        checkpoints = Checkpoints(scratch, key)
+        torch.manual_seed(self.compute.seed)
+        network = self.build(params, len(present))
+        weights = sum(parameter.numel() for parameter in network.parameters())
+        log(f"training {weights / 1e6:.1f} million weights on {len(rows):,} rows, in {self.compute.precision}")
+        names = [self.classes[label] for label in order]
+        started = time.perf_counter()
+        if processes.is_main() and not checkpoints.found:
+            self.start(network, params, rows, train.labels)
+        training = Training(network, train, validation, params, self.compute, checkpoints, names)
+        state = training.run(time.perf_counter() - started)
+        self.settle(network.eval())
+        return FittedNetwork(self, network, present, state)
+
+    def _validation_labels(self, outputs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        labels = self.feature_set.labels("validation")
+        known = np.isin(labels, self.classes)
+        # A class without any train row has a number behind all others: no prediction of it is right.
+        numbers = outputs[np.searchsorted(self.classes, np.where(known, labels, self.classes[0]))]
+        return np.where(known, numbers, len(self.classes))
+
+    @cached_property
+    def ids(self) -> dict[str, Ids]:
+        """The ids of each row of both splits."""
+        return {split: self.feature_set.ids(split) for split in ("train", "validation")}
+
+
+class FittedNetwork(Fitted):
+    """A trained network.
+
+    Args:
+        present: the class of each of its outputs.
+    """
+
+    def __init__(
+        self, trainer: NetworkTrainer[Any], network: nn.Module, present: npt.NDArray[np.int64], state: State
+    ) -> None:
+        self.trainer, self.network, self.present = trainer, network, present
+        self.curve, self.gradients, self.seconds = state.curve, state.gradients, state.seconds
+        self.notes = state.notes
+        self.device, self.precision = trainer.compute.device, trainer.compute.precision
+
+    def predict_proba(self, rows: Indices) -> Probabilities:
+        """Probabilities [len(rows), classes] of these train rows, computed in float32 as a saved model would."""
+        trainer = self.trainer
+        ids = [trainer.ids["train"][row] for row in rows]
+        device = trainer.compute.device
+
+        def predict() -> npt.NDArray[np.float32]:
+            return memory.run_batched(self.network, ids, trainer.pad_id(), _PREDICTION_TOKENS, device)
+
+        found = np.zeros((len(rows), len(trainer.classes)))
+        if len(rows):
+            logits = processes.from_main(predict, (len(rows), len(self.present)), device)
+            found[:, self.present] = softmax(logits.astype(np.float64), axis=1)
+        return found
+
+    def save(self, folder: Path) -> Family:
+        """Writes the network.
+
+        Raises:
+            ValueError: if a class had no train row, so that it has no output.
+        """
+        if len(self.present) < len(self.trainer.classes):
+            raise ValueError("a network can only be saved if it was trained on rows of every class")
+        return self.trainer.write(self.network, folder)

@@ -1,0 +1,70 @@
+"""What every family of models can do: be fitted to some of the train rows, predict others, and be saved."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.compute import Compute
+from tasks.features import FeatureSet
+from tasks.model import Family
+
+Indices = npt.NDArray[np.int64]
+Probabilities = npt.NDArray[np.float64]
+
+P_contra = TypeVar("P_contra", contravariant=True)
+
+
+class Fitted(ABC):
+    """A model after its fit.
+
+    Attributes:
+        curve: the learning curve, one point an epoch (see tasks/finetune/scores.py); one point for a model without
+            epochs.
+        gradients: the gradient norms of the course of training (see tasks/finetune/gradients.py), none for a model
+            without gradients.
+        seconds: that the fit took, over all interrupted runs.
+        notes: what else is to be known of the fit, such as a batch that had to be divided.
+        device: that it was fitted on.
+        precision: that it was computed in.
+    """
+
+    curve: list[dict[str, float]]
+    gradients: list[dict[str, float]]
+    seconds: float
+    notes: dict[str, Any]
+    device: str = "cpu"
+    precision: str = "float64"
+
+    @abstractmethod
+    def predict_proba(self, rows: Indices) -> Probabilities:
+        """Probabilities [len(rows), classes] of these train rows."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> Family:
+        """Writes the model into an existing folder, so that tasks/model.py loads it."""
+
+
+class Trainer(ABC, Generic[P_contra]):
+    """Fits models of one family to one feature set.
+
+    Args:
+        classes: every label of the train rows, sorted: the order of the columns of probabilities.
+    """
+
+    def __init__(self, feature_set: FeatureSet, classes: list[str], compute: Compute) -> None:
+        self.feature_set, self.classes, self.compute = feature_set, classes, compute
+
+    @abstractmethod
+    def fit(self, params: P_contra, rows: Indices, scratch: Path) -> Fitted:
+        """Fits a model to these train rows, going on from checkpoints in `scratch` where there are any.
+
+        Not all classes need have a row: the columns of the others are 0. Where the family keeps the best epoch, the
+        validation rows decide which it is.
+        """
+
+    def labels(self, rows: Indices) -> npt.NDArray[np.int64]:
+        """The class number of each of these train rows."""
+        return np.searchsorted(self.classes, self.feature_set.labels("train")[rows])

@@ -1,0 +1,166 @@
+"""How a candidate was made: its model and feature set, its parameters, and the search for better ones."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.files import read_json
+from tasks.model import CARD
+from tasks.scores import LOWER_IS_BETTER
+
+_TRIALS = 20  # that are shown; the rest adds length, not knowledge
+_WEIGHTS = {"none": "", "balanced": "balanced class weights", "sampled": "balanced sampling"}
+_NOT_SETTINGS = {"features", "model", "search", "class_weight"}  # shown apart
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A parameter that the candidate declares, or that its search found."""
+
+    name: str
+    value: str
+    found: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A set of parameters that was tried.
+
+    Attributes:
+        number: from 1; the first is the candidate as it was declared.
+        cells: its values, in the order of `Search.keys`: as they are shown, and as they are sorted by.
+    """
+
+    number: int
+    score: float
+    best: bool
+    cells: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search, its best trials first.
+
+    Attributes:
+        count: trials in all.
+        failed: trials whose training failed.
+        declared_score: of the candidate as declared, None where the search does not tell.
+        found: the best values.
+        keys: the parameters that were searched over.
+        trials: the best of them.
+    """
+
+    metric: str
+    lower_is_better: bool
+    folds: int
+    count: int
+    failed: int
+    score: float
+    declared_score: float | None
+    found: list[Setting]
+    keys: list[str]
+    trials: list[Trial]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one candidate was made.
+
+    Attributes:
+        class_weight: what was done about classes of unlike size, empty for nothing.
+        settings: parameters that were declared, or found by the search, in their order.
+        warnings: what went not as it should in training, a sentence each.
+        folds: of its cross-validation, None without.
+        clip_norm: the largest norm of all gradients together, None without such a limit.
+        clip_value: the largest size of each gradient, None without such a limit.
+    """
+
+    name: str
+    model: str
+    features: str
+    class_weight: str
+    settings: list[Setting]
+    search: Search | None
+    warnings: list[str]
+    folds: int | None
+    clip_norm: float | None
+    clip_value: float | None
+
+
+def read(root: Path, name: str, declared: Mapping[str, Any]) -> Recipe:
+    """Reads how a candidate was made.
+
+    Args:
+        declared: its parameters in `params.yaml`.
+    """
+    card = read_json(root / "models/candidates" / name / CARD)
+    params, notes = card["params"], card.get("notes") or {}
+    described = card.get("search") or {}
+    values: dict[str, Any] = described.get("values") or {}
+    names = [key for key in dict.fromkeys([*declared, *values]) if key not in _NOT_SETTINGS]
+    weight = params.get("class_weight", "none")
+    trials = read_json(root / "plots/search" / f"{name}.json")
+    return Recipe(
+        name=name,
+        model=card["model"],
+        features=card["features"]["name"],
+        class_weight=_WEIGHTS[weight] if isinstance(weight, str) else f"class weights {shown(weight)}",
+        settings=[Setting(key, shown(params[key]), key in values) for key in names if key in params],
+        search=_search(described, trials) if trials else None,
+        warnings=_warnings(notes),
+        folds=notes.get("folds"),
+        clip_norm=params.get("clip_norm"),
+        clip_value=params.get("clip_value"),
+    )
+
+
+def shown(value: object) -> str:
+    """A parameter's value, as YAML has it in one line without quotes."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {shown(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _search(described: Mapping[str, Any], trials: list[dict[str, Any]]) -> Search:
+    lower_is_better = described["metric"] in LOWER_IS_BETTER
+    sign = 1.0 if lower_is_better else -1.0
+    scored = [trial for trial in trials if trial["score"] is not None]
+    ordered = sorted(scored, key=lambda trial: (not trial["best"], sign * trial["score"], trial["trial"]))
+    first = min(trials, key=lambda trial: trial["trial"])
+    keys = list(dict.fromkeys(key for trial in trials for key in trial["params"]))
+    return Search(
+        metric=described["metric"],
+        lower_is_better=lower_is_better,
+        folds=described["folds"],
+        count=len(trials),
+        failed=len(trials) - len(scored),
+        score=described["score"],
+        declared_score=first["score"],
+        found=[Setting(key, shown(value), True) for key, value in described["values"].items()],
+        keys=keys,
+        trials=[_trial(trial, keys, first["trial"]) for trial in ordered[:_TRIALS]],
+    )
+
+
+def _trial(trial: Mapping[str, Any], keys: list[str], first: int) -> Trial:
+    values = [trial["params"].get(key, "") for key in keys]
+    return Trial(
+        number=trial["trial"] - first + 1,
+        score=trial["score"],
+        best=trial["best"],
+        cells=[(shown(value), repr(value) if isinstance(value, float) else shown(value)) for value in values],
+    )
+
+
+def _warnings(notes: Mapping[str, Any]) -> list[str]:
+    found = [str(sentence) for sentence in notes.get("gradient_warnings") or []]
+    parts = notes.get("batch_parts")
+    if parts:
+        found.append(f"Memory ran out: batches were computed in {parts} parts, with as many rows an update as before.")
+    return found
