@@ -279,7 +279,7 @@ class _SmallNetwork(TrainingParams):
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
     """The highest rate, reached after the warm-up."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Share of the values before the head, and of the word vectors' values, dropped in training."""
+    """Share of the values before the head dropped in training."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread over all classes (Szegedy et al. 2016, section 7)."""
     patience: int = Field(default=4, ge=1)

@@ -133,7 +133,7 @@ def write_words(root: Path, name: str, labels: Sequence[str] = CLASSES) -> Path:
     torch.manual_seed(1)
     vectors = np.random.default_rng(1).normal(size=(len(ids), 8)).astype(np.float32)
     untrained = AveragingNetwork(
-        WordEmbedding(vectors, tuned=False, dropout=0.0, word_dropout=0.0),
+        WordEmbedding(vectors, tuned=False, word_dropout=0.0),
         len(labels),
         hidden=4,
         layers=1,
