@@ -1,6 +1,7 @@
 """Parameters: everything that is wrong is said at once, with its path, what is allowed and what was given."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ WRONG = [
      f"candidates.frozen.features: expected one of {', '.join(DEFAULT['features'])}, given 'glove'"),
     ("candidates.frozen.features", "minilm_tokens",
      "candidates.frozen.features: expected a feature set that is sparse or dense, given minilm_tokens, which is tokens"),  # noqa: E501
-    ("candidates.gradient_boosting.features", "tfidf",
-     "candidates.gradient_boosting.features: expected a feature set that is dense, given tfidf, which is sparse"),
+    ("candidates.linear_discriminant.features", "tfidf",
+     "candidates.linear_discriminant.features: expected a feature set that is dense, given tfidf, which is sparse"),
     ("candidates.frozen.select", {"by": "chi2", "keep": 9},
      "candidates.frozen.select.by: expected anova, as chi2 takes counts of terms alone, given minilm, which is dense"),
     ("features.words.vectors", "glove.txt",
@@ -147,7 +148,15 @@ def _uncomment(line: str) -> str:
 
 def test_every_kind_and_model_is_shown_in_the_project_s_parameters() -> None:
     assert {feature["kind"] for feature in DEFAULT["features"].values()} == set(KINDS)
-    assert {candidate["model"] for candidate in DEFAULT["candidates"].values()} == set(MODELS)
+    shown = {candidate["model"] for candidate in DEFAULT["candidates"].values()}
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    offered = [line.removeprefix("  # ") for line in lines if re.match(r"  # \w+: \{features: .*model: ", line)]
+    tree = copy.deepcopy(DEFAULT)
+    for line in offered:  # what is commented out must hold as it stands
+        tree["candidates"] |= YAML(typ="safe").load(line)
+    check_tree(tree)
+    assert {candidate["model"] for candidate in tree["candidates"].values()} == set(MODELS)
+    assert len(shown) + len(offered) == len(MODELS), "a model is shown twice"
 
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
