@@ -1,7 +1,6 @@
 """`dvc.lock`, written so that neither a kill nor the order of parallel stages shows in it."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,26 +21,52 @@ class LockFile:
 
     def __init__(self, order: Sequence[str]) -> None:
         self._order = tuple(order)
+        self._files: dict[Path, _Text] = {}
         self._before: dict[Path, set[str]] = {}
 
     def record(self, stage: Any) -> None:
         """Writes the entry of a stage that has been saved; DVC's lock must be held."""
         from dvc.stage.serialize import to_lockfile
-        from dvc.utils.serialize import modify_yaml
 
         target = Path(stage.dvcfile._lockfile.path)
+        present = target.read_text(encoding="utf-8") if target.exists() else ""
+        text = self._files.get(target)
+        if text is None or text.whole() != present:  # another process may have written it in the meantime
+            text = self._files[target] = _Text(present, target)
+        stages = text.stages
+        before = self._before.setdefault(target, set(stages))
+        for name, entry in to_lockfile(stage).items():
+            stages[name] = _entry_text(name, entry)
+        for name in self._order:
+            if name in stages and name not in before:
+                stages[name] = stages.pop(name)
         draft = Path(stage.repo.root_dir) / STATE / "dvc.lock"
         with replacing(draft) as partial:
-            if target.exists():
-                shutil.copyfile(target, partial)
-            with modify_yaml(str(partial)) as data:
-                if not data:
-                    data["schema"] = "2.0"
-                data["stages"] = stages = data.get("stages") or {}
-                before = self._before.setdefault(target, set(stages))
-                stages.update(to_lockfile(stage))
-                for name in self._order:
-                    if name in stages and name not in before:
-                        stages[name] = stages.pop(name)
+            partial.write_text(text.whole(), encoding="utf-8")
         draft.replace(target)
         stage.repo.scm_context.track_file(os.path.relpath(target))
+
+
+class _Text:
+    """The text of a lock file in pieces: reading and writing all of it for one entry takes seconds where it is large.
+
+    Attributes:
+        stages: the text of each stage's entry.
+    """
+
+    def __init__(self, present: str, path: Path) -> None:
+        from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
+
+        tree = parse_yaml_for_update(present, str(path)) or {"schema": "2.0"}
+        self.stages = {name: _entry_text(name, entry) for name, entry in (tree.pop("stages", None) or {}).items()}
+        self._others = "".join(dumps_yaml({key: value}) for key, value in tree.items())
+
+    def whole(self) -> str:
+        return f"{self._others}stages:\n{''.join(self.stages.values())}"
+
+
+def _entry_text(name: str, entry: Any) -> str:
+    from dvc.utils.serialize import dumps_yaml
+
+    text: str = dumps_yaml({"stages": {name: entry}})
+    return text.removeprefix("stages:\n")

@@ -23,6 +23,10 @@ from tasks.errors import RegraftError
 GRACE_SECONDS = 5.0
 """How long a stage has to end by itself after SIGTERM, before SIGKILL."""
 
+_POLITE = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Set unless the user's environment does. Threads that wait for work otherwise spin, and stages that run side by side
+take the processors from one another: two small networks take 42 s beside one another then, and 23 s so."""
+
 _PLAIN_WORDS = re.compile(r"[\w@%+=:,./ \t-]+")  # nothing in it that a shell would act on
 
 
@@ -95,7 +99,7 @@ class Worker:
             "module": None if module is None else "tasks",
             "arguments": shell if module is None else module,
             "folder": folder,
-            "environment": {**environment, "PATH": path, "REGRAFT_PROGRESS": "lines"},
+            "environment": {**_POLITE, **environment, "PATH": path, "REGRAFT_PROGRESS": "lines"},
         }
         pid, output, status = self._start(request)
         try:
@@ -176,6 +180,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flows.nursery", str(theirs.fileno())],
                 cwd=self._root,
+                env={**_POLITE, **os.environ},  # now: OpenMP reads it once, when the libraries are imported
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

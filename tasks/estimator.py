@@ -3,10 +3,13 @@
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer
 
 from tasks.errors import BadInput
 
@@ -32,6 +35,9 @@ _LEVEL = 1  # of compression: higher ones take up to twice as long for a tenth l
 def save(estimator: Any, path: Path) -> None:
     """Writes a fitted estimator.
 
+    A vectorizer's terms are written as an array, its `vocabulary`, from which scikit-learn makes `vocabulary_` when it
+    first needs it: skops writes a dictionary term by term, which takes seconds and a hundred times the space.
+
     skops stores memory addresses as ids, a random file name for some members and the time of writing, and a
     vectorizer remembers the address of its stop words: all are replaced by counters or constants, so that equal
     estimators give equal bytes.
@@ -41,10 +47,15 @@ def save(estimator: Any, path: Path) -> None:
     """
     from skops import io as skops_io
 
-    for part in estimator.get_params(deep=True).values():
+    parts = _parts(estimator)
+    for part in parts:
         if hasattr(part, "_stop_words_id"):  # only saves scikit-learn a repeated check
             part._stop_words_id = 0
-    content = skops_io.dumps(estimator)
+    with ExitStack() as stack:
+        for part in parts:
+            if isinstance(part, CountVectorizer):
+                stack.enter_context(_compact(part))
+        content = skops_io.dumps(estimator)
     unknown = sorted(set(skops_io.get_untrusted_types(data=content)) - set(TRUSTED))
     if unknown:
         raise ValueError(f"types that are not on the trusted list: {', '.join(unknown)}")
@@ -63,11 +74,36 @@ def load(path: Path) -> Any:
     try:
         estimator = skops_io.load(path, trusted=list(TRUSTED))
         _check_trees(estimator)
+        for part in _parts(estimator):
+            if isinstance(part, CountVectorizer) and isinstance(part.vocabulary, np.ndarray):
+                # As plain strings, which are found sooner than NumPy's.
+                part.vocabulary_ = {term: number for number, term in enumerate(part.vocabulary.tolist())}
         return estimator
     except (UntrustedTypesFoundException, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise BadInput(
             str(path), "a model file that Regraft wrote", str(error), "Run `regraft run` to make it anew."
         ) from None
+
+
+def _parts(estimator: Any) -> list[Any]:
+    return [estimator, *estimator.get_params(deep=True).values()]
+
+
+@contextmanager
+def _compact(vectorizer: CountVectorizer) -> Iterator[None]:
+    """Within it, a fitted vectorizer has its terms in an array instead of a dictionary."""
+    terms = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
+    if not terms or any(term.endswith("\0") for term in terms):  # which an array would lose
+        yield
+        return
+    whole = dict(vars(vectorizer))
+    vectorizer.vocabulary, vectorizer.fixed_vocabulary_ = np.array(terms), True
+    del vectorizer.vocabulary_
+    try:
+        yield
+    finally:
+        vars(vectorizer).clear()
+        vars(vectorizer).update(whole)
 
 
 def _canonical(content: bytes) -> bytes:
@@ -86,7 +122,7 @@ def _canonical(content: bytes) -> bytes:
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, content: bytes | str) -> None:
-    # Linear weights shrink to a half, the trees of a forest to a fifteenth, a vocabulary's schema to a thirtieth.
+    # Linear weights shrink to a half, the trees of a forest to a fifteenth, vocabularies to a fifth.
     archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED, _LEVEL)
 
 

@@ -10,6 +10,7 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 `regraft` (and `make setup`) refreshes the links; this module is how a stage reads and checks them.
 """
 
+import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def check(root: Path) -> None:
 
 
 def _folder(dist: Distribution) -> str:
-    for file in dist.files or []:
-        if file.name == "METADATA" and file.parent.name.endswith(".dist-info"):
-            return str(file.parent)
+    # Not by `dist.files`: every stage asks for some twenty libraries, and making paths of all their files takes 0.6 s.
+    found = re.search(r"^([^/\n]+\.dist-info)/METADATA,", dist.read_text("RECORD") or "", re.MULTILINE)
+    if found:
+        return found[1]
     raise BadInput(dist.name, "an installed wheel with METADATA", "another form", "Install it with pip.")
