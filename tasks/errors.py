@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class RegraftError(Exception):
@@ -21,6 +22,9 @@ class BadInput(RegraftError):
     def __init__(self, where: str, expected: str, found: str, fix: str) -> None:
         self.where, self.expected, self.found, self.fix = where, expected, found, fix
         super().__init__(f"{where}: expected {expected}, found {found}. {fix}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, str]]:  # so that another process can hand it on
+        return type(self), (self.where, self.expected, self.found, self.fix)
 
 
 @dataclass(frozen=True)

@@ -95,10 +95,9 @@ class ClassicalFitted(Fitted):
     @cached_property
     def curve(self) -> list[dict[str, float]]:  # type: ignore[override]
         """One point, measured when it is first asked for: folds and searches do not need it."""
-        feature_set, classes = self._trainer.feature_set, self._trainer.classes
         train_loss = cross_entropy(self._trainer.labels(self._rows), self.predict_proba(self._rows))
-        truth = np.searchsorted(classes, feature_set.labels("validation"))
-        scores = validation_scores(truth, self._probabilities(_matrix(feature_set, "validation")))
+        probabilities = self._probabilities(_matrix(self._trainer.feature_set, "validation"))
+        scores = validation_scores(self._trainer.validation_labels(), probabilities)
         return [Point(1, 1, train_loss, **scores).as_dict()]
 
     def predict_proba(self, rows: Indices) -> Probabilities:

@@ -78,7 +78,9 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         order = np.concatenate([present, np.setdiff1d(np.arange(len(self.classes)), present)])
         outputs = np.argsort(order)
         train = Rows([self.ids["train"][row] for row in rows], outputs[self.labels(rows)], self.pad_id())
-        validation = Rows(self.ids["validation"], self._validation_labels(outputs), self.pad_id())
+        validation = Rows(
+            self.ids["validation"], np.append(outputs, len(outputs))[self.validation_labels()], self.pad_id()
+        )
         key = fingerprint(self.feature_set.manifest, params.model_dump(), self.compute, rows)
         checkpoints = Checkpoints(scratch, key)
         torch.manual_seed(self.compute.seed)
@@ -93,13 +95,6 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         state = training.run(time.perf_counter() - started)
         self.settle(network.eval())
         return FittedNetwork(self, network, present, state)
-
-    def _validation_labels(self, outputs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        labels = self.feature_set.labels("validation")
-        known = np.isin(labels, self.classes)
-        # A class without any train row has a number behind all others: no prediction of it is right.
-        numbers = outputs[np.searchsorted(self.classes, np.where(known, labels, self.classes[0]))]
-        return np.where(known, numbers, len(self.classes))
 
     @cached_property
     def ids(self) -> dict[str, Ids]:

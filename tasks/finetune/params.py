@@ -51,7 +51,8 @@ class _Candidate(Block):
     """One of `features`."""
     class_weight: ClassWeight = "none"
     """What is done about classes of unlike size. `balanced`: each row counts by the inverse of its class's share;
-    `sampled`: rows of small classes are drawn more often; {label: weight}: as declared, 1 for the others."""
+    `sampled`: rows of small classes are drawn more often; {label: weight}: as declared, 1 for the others. In a network,
+    weights count within a batch, so that with batches of a single row they have no effect."""
     search: Search | None = None
     """A search for better parameters; null for none."""
 

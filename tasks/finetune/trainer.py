@@ -68,3 +68,13 @@ class Trainer(ABC, Generic[P_contra]):
     def labels(self, rows: Indices) -> npt.NDArray[np.int64]:
         """The class number of each of these train rows."""
         return np.searchsorted(self.classes, self.feature_set.labels("train")[rows])
+
+    def validation_labels(self) -> npt.NDArray[np.int64]:
+        """The class number of each validation row.
+
+        A class that no train row has is numbered behind all others: no prediction of it is right.
+        """
+        labels = self.feature_set.labels("validation")
+        known = np.isin(labels, self.classes)
+        numbers = np.searchsorted(self.classes, np.where(known, labels, self.classes[0]))
+        return np.where(known, numbers, len(self.classes))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from scipy.special import softmax
@@ -12,7 +13,7 @@ from sklearn.metrics import recall_score
 from sklearn.svm import SVC, LinearSVC
 from skops import io as skops_io
 
-from tasks import compute, model
+from tasks import compute, features, model
 from tasks.compute import Compute
 from tasks.errors import BadInput
 from tasks.estimator import TRUSTED
@@ -77,6 +78,20 @@ def reloaded(fitted: ClassicalFitted, folder: Path, feature_set: FeatureSet) -> 
         recipe={"model": "m"}, features={}, search=None, notes={},
     )  # fmt: skip
     return model.load(folder, threads=1)
+
+
+def test_validation_rows_of_a_class_without_train_rows_count_as_wrong(tmp_path: Path) -> None:
+    made = feature_sets.sparse(tmp_path / "made")
+    labels = made.labels("train")
+    others = np.where(labels == "access", "hardware", labels)  # no train row of the first class is left
+    features.write_rows(
+        made.folder, "train", pa.table({"id": [str(row) for row in range(len(labels))], "label": others})
+    )
+    found = fit(features.load(made.folder), "naive_bayes")
+    (point,) = found.curve
+    share = np.mean(made.labels("validation") != "access")
+    assert 0.5 * share < point["validation_accuracy"] <= share
+    assert np.isfinite(point["validation_loss"])
 
 
 def test_every_classical_model_is_tried_here() -> None:

@@ -120,3 +120,27 @@ def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.skops").write_bytes(b"no zip file")
     with pytest.raises(BadInput, match="a model file that Regraft wrote"):
         estimator.load(tmp_path / "model.skops")
+
+
+TEXTS = ["the printer is on fire", "the mouse is not", "a mouse printer"]
+
+
+def test_terms_are_written_as_one_array_and_read_as_scikit_learn_would(tmp_path: Path) -> None:
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3)).fit(TEXTS)
+    before = dict(vectorizer.vocabulary_)
+    estimator.save(Pipeline([("terms", vectorizer)]), tmp_path / "file")
+    assert (vectorizer.vocabulary, vectorizer.vocabulary_) == (None, before)  # the caller's own stays as it was
+    assert b"pri" not in zipfile.ZipFile(tmp_path / "file").read("schema.json")
+    unseen = ["printers on mice", "", "fire"]
+    expected = vectorizer.transform(unseen).toarray()
+    stock = skops_io.load(tmp_path / "file", trusted=list(estimator.TRUSTED))
+    for loaded in (estimator.load(tmp_path / "file"), stock):
+        np.testing.assert_array_equal(loaded.transform(unseen).toarray(), expected)
+        assert loaded[0].vocabulary_ == before
+        assert loaded.get_feature_names_out().tolist() == vectorizer.get_feature_names_out().tolist()
+
+
+def test_terms_that_an_array_would_cut_are_kept_whole(tmp_path: Path) -> None:
+    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(["a\0", "b"])
+    estimator.save(vectorizer, tmp_path / "file")
+    assert estimator.load(tmp_path / "file").vocabulary_ == vectorizer.vocabulary_
