@@ -275,14 +275,16 @@ class _SmallNetwork(TrainingParams):
     """Of the hidden values."""
     word_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of words that are dropped whole in training."""
-    epochs: int = Field(default=15, ge=1)
+    epochs: int = Field(default=20, ge=1)
     """The most passes over the train rows."""
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    learning_rate: float = Field(default=3e-3, gt=0, le=1)
     """The highest rate, reached after the warm-up."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Share of the values before the head dropped in training."""
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of the target that is spread over all classes (Szegedy et al. 2016, section 7)."""
+    average_epochs: int = Field(default=3, ge=1)
+    """Epochs, the last ones, whose weights are averaged before they are scored and kept; 1 averages none."""
     patience: int = Field(default=4, ge=1)
     """Epochs without a better score after which training stops."""
 
