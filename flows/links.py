@@ -80,12 +80,16 @@ def _encoder(root: Path, name: str, entry: Any, names: set[str]) -> Entry:
 
 
 def _vectors(root: Path, name: str, entry: Any) -> Entry:
-    kind, _, rest = str(entry.get("vectors") if isinstance(entry, dict) else "").partition(":")
-    if kind != "path":
+    # Both keys may name a file, and then the same one.
+    declared = {"vectors": entry, "augment.vectors": entry.get("augment") if isinstance(entry, dict) else None}
+    named = {key: str(block.get("vectors")) for key, block in declared.items() if isinstance(block, dict)}
+    key = next((key for key, vectors in named.items() if vectors.startswith("path:")), None)
+    if key is None:
         return "none\n"
+    rest = named[key].removeprefix("path:")
     file = root / Path(rest).expanduser()
     if not file.is_file():
-        where = f"{PARAMS}: features.{name}.vectors"
+        where = f"{PARAMS}: features.{name}.{key}"
         raise BadInput(where, "an existing file", rest, "Correct the path; it is taken from the project's folder.")
     return file.resolve()
 

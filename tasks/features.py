@@ -1,8 +1,10 @@
 """A feature set on disk: what models read, as arrays that can be memory-mapped, with a manifest.
 
-`data/features/<name>/` holds, for the splits `train` and `validation`,
+`data/features/<name>/` holds, for the splits `train` and `validation`, and for `copies`, the altered copies of train
+rows of a feature set that is augmented,
 
-- `<split>.rows.parquet`: id and label of each row, in the order of the arrays;
+- `<split>.rows.parquet`: id and label of each row, in the order of the arrays; of each copy its `origin`, the number of
+  the train row that it was made of, with that row's id and label, and its text and the `way` it was altered;
 - form `sparse`: `<split>.{data,indices,indptr}.npy`, a sparse matrix [rows, terms];
 - form `dense`: `<split>.npy`, float32 [rows, dimensions];
 - forms `tokens` and `words`: `<split>.ids.npy`, int32, all rows' ids end to end, and `<split>.offsets.npy`,
@@ -31,6 +33,8 @@ from tasks.files import read_json, sha256, write_json
 
 MANIFEST = "manifest.json"
 SPLITS = ("train", "validation")
+COPIES = "copies"
+Indices = npt.NDArray[np.int64]
 Sparse = Any  # scipy.sparse.csr_matrix, which has no type stubs
 Form = Literal["sparse", "dense", "tokens", "words"]
 """What a model sees of a feature set: a sparse or a dense matrix, or lists of ids of tokens or of words."""
@@ -38,7 +42,12 @@ Form = Literal["sparse", "dense", "tokens", "words"]
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """A feature set that is there, whole."""
+    """A feature set that is there, whole.
+
+    Rows of a split are known by their numbers. Of the split `train`, `matrix` and `ids` also give the copies, numbered
+    behind the train rows; `row_ids` and `labels` give the train rows alone, which are all that is divided into folds,
+    predicted and counted. `with_copies` adds their copies to some train rows.
+    """
 
     folder: Path
     manifest: dict[str, Any]
@@ -68,6 +77,41 @@ class FeatureSet:
         return np.asarray(rows.read(self.folder / f"{split}.rows.parquet", ["label"])["label"].to_pylist(), dtype=str)
 
     @property
+    def copies(self) -> int:
+        """How many altered copies of train rows there are."""
+        return int(self.manifest.get("copies", 0))
+
+    def with_copies(self, shown: Indices) -> tuple[Indices, Indices]:
+        """What a model learns from that is shown some train rows: these rows, and then all copies of them.
+
+        Args:
+            shown: numbers of train rows; of a row that stands there twice, so do its copies.
+
+        Returns:
+            The numbers of rows and copies, and for each of them a place in `shown`: a row's own, and for a copy that of
+            the row that it was made of.
+        """
+        shown, places = np.asarray(shown, dtype=np.int64), np.arange(len(shown))
+        if not self.copies:
+            return shown, places
+        origins = self._origins
+        first, last = np.searchsorted(origins, shown, "left"), np.searchsorted(origins, shown, "right")
+        own = [np.arange(start, end) for start, end in zip(first, last, strict=True)]
+        copies = np.concatenate([*own, np.empty(0, dtype=np.int64)]) + int(self.manifest["rows"]["train"])
+        return np.concatenate([shown, copies]), np.concatenate([places, np.repeat(places, last - first)])
+
+    def labels_with_copies(self) -> npt.NDArray[np.str_]:
+        """The label of each train row, and then of each copy: that of the row it was made of."""
+        labels = self.labels("train")
+        return np.concatenate([labels, labels[self._origins]]) if self.copies else labels
+
+    @property
+    def _origins(self) -> Indices:
+        """The train row that each copy was made of, rising."""
+        table = rows.read(self.folder / f"{COPIES}.rows.parquet", ["origin"])
+        return np.asarray(table["origin"].to_numpy(), dtype=np.int64)
+
+    @property
     def vectorizer(self) -> Path:
         """The file of the pipeline from texts to the matrix."""
         return self.folder / "vectorizer.skops"
@@ -83,8 +127,11 @@ class FeatureSet:
         return vectors
 
     def matrix(self, split: str) -> Any:
-        """The matrix [rows, features], sparse or dense as its form says, memory-mapped."""
-        return self._sparse(split) if self.form == "sparse" else self._dense(split)
+        """The matrix [rows, features], sparse or dense as its form says; memory-mapped, but where there are copies."""
+        read, stack = (self._sparse, sp.vstack) if self.form == "sparse" else (self._dense, np.concatenate)
+        if split == "train" and self.copies:
+            return stack([read("train"), read(COPIES)])
+        return read(split)
 
     def _sparse(self, split: str) -> Sparse:
         parts = [np.load(self.folder / f"{split}.{part}.npy", mmap_mode="r") for part in ("data", "indices", "indptr")]
@@ -96,6 +143,11 @@ class FeatureSet:
 
     def ids(self, split: str) -> list[list[int]]:
         """The ids of each row's tokens or words."""
+        if split == "train" and self.copies:
+            return self._ids("train") + self._ids(COPIES)
+        return self._ids(split)
+
+    def _ids(self, split: str) -> list[list[int]]:
         flat = np.load(self.folder / f"{split}.ids.npy", mmap_mode="r")
         offsets = np.load(self.folder / f"{split}.offsets.npy")
         return [flat[start:end].tolist() for start, end in pairwise(offsets)]
@@ -116,6 +168,22 @@ def load(folder: Path) -> FeatureSet:
 def write_rows(folder: Path, split: str, table: pa.Table) -> None:
     """Writes id and label of the rows of a split."""
     rows.write(folder / f"{split}.rows.parquet", table.select(["id", "label"]))
+
+
+def write_copies(folder: Path, table: pa.Table, origins: list[int], texts: list[str], ways: list[str]) -> None:
+    """Writes what the copies are.
+
+    Args:
+        table: the train rows.
+        origins: the number of the train row that each copy was made of, rising.
+        texts: the copies' texts, to be looked at.
+        ways: how each was altered.
+    """
+    numbers = pa.array(origins, pa.int64())
+    copies = table.select(["id", "label"]).take(numbers).append_column("origin", numbers)
+    for name, values in (("way", ways), ("text", texts)):
+        copies = copies.append_column(name, pa.array(values, pa.string()))
+    rows.write(folder / f"{COPIES}.rows.parquet", copies)
 
 
 def write_matrix(folder: Path, split: str, matrix: Sparse) -> None:

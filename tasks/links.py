@@ -5,7 +5,8 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 - `links/libraries/<distribution>`: to the installed distribution's `METADATA`, which holds its version;
 - `links/sources/`: to data files outside `data/source/`, with `index.json` saying which is which;
 - `links/encoders/<name>`: to the folder that an encoder is taken from, or a file with its hub revision;
-- `links/vectors/<name>`: to the file that a feature set's word vectors are read from, or a file that says `none`.
+- `links/vectors/<name>`: to the file that a feature set's word vectors, or those of its augmentation, are read from, or
+  a file that says `none`.
 
 `regraft` (and `make setup`) refreshes the links; this module is how a stage reads and checks them.
 """

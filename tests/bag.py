@@ -83,7 +83,7 @@ def train(folder: Path, start: nn.Module, train: Rows | None = None, **values: A
 
 
 STATEFUL = {
-    "average_epochs": 2, "class_weight": "sampled", "accumulate": 2, "consistency": 0.5, "l1": 0.001,
+    "average_epochs": 2, "class_weight": "sampled", "accumulate": 2, "consistency": 0.5, "mixup": 0.4, "l1": 0.001,
     "checkpoint_steps": 2, "best_by": "loss",
 }  # fmt: skip
 """Switches whose state, or whose random numbers, a resumed training must have again."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tasks.block import Block
+from tasks.embed.augment import Augment
 from tasks.encoder import Pooling
 from tasks.features import Form
 from tasks.rules import Rules
@@ -19,7 +20,14 @@ def _check_range(value: list[int]) -> list[int]:
 Ngrams = Annotated[list[int], AfterValidator(_check_range)]
 
 
-class TfidfParams(Block):
+class _FeatureSet(Block):
+    """What all feature sets have in common."""
+
+    augment: Augment | None = None
+    """Altered copies of the train rows, from which models learn too; null for none."""
+
+
+class TfidfParams(_FeatureSet):
     """Counts of words and of characters within words, weighted by rarity; fitted on the train rows."""
 
     kind: Literal["tfidf"]
@@ -56,7 +64,7 @@ class TfidfParams(Block):
         return "sparse" if self.dimensions is None else "dense"
 
 
-class VectorParams(Block):
+class VectorParams(_FeatureSet):
     """One vector a text from an encoder that stays as it is."""
 
     kind: Literal["encoder"]
@@ -80,7 +88,7 @@ class VectorParams(Block):
         return "dense"
 
 
-class TokenParams(Block):
+class TokenParams(_FeatureSet):
     """Token ids, for candidates that train the encoder itself."""
 
     kind: Literal["tokens"]
@@ -97,7 +105,7 @@ class TokenParams(Block):
         return "tokens"
 
 
-class _Vocabulary(Block):
+class _Vocabulary(_FeatureSet):
     """Words of the train rows and a vector for each."""
 
     encoder: Literal["none"]
@@ -131,6 +139,13 @@ class _Vocabulary(Block):
         if vectors not in ("word2vec", "random") and (not file or file == vectors):
             raise ValueError("word2vec, random, or path:<file>")
         return vectors
+
+    @model_validator(mode="after")
+    def _one_file(self) -> "_Vocabulary":
+        files = {self.vectors, self.augment.vectors if self.augment else ""}
+        if sum(file.startswith("path:") for file in files) > 1:
+            raise ValueError("the same file in vectors and augment.vectors, where both name one")
+        return self
 
 
 class WordParams(_Vocabulary):

@@ -1,7 +1,9 @@
 """`embed`: turns the clean train and validation texts into one feature set."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from tasks import block, compute, features, links, rows
 from tasks import encoder as encoders
@@ -10,6 +12,9 @@ from tasks.errors import BadInput, ParamsError, Problem
 from tasks.files import replacing
 from tasks.progress import log
 from tasks.records import Record
+
+if TYPE_CHECKING:
+    from tasks.embed.copies import Copies
 
 Texts = dict[str, list[str]]
 
@@ -30,10 +35,15 @@ def run(root: Path, item: str | None, record: Record) -> None:
     texts = {split: [params.rules.apply(str(text)) for text in table["text"]] for split, table in tables.items()}
     record.rows_in = record.rows_out = sum(len(split) for split in texts.values())
     _log_empty(texts)
+    copies = _copies(root, item, tables["train"], params, resources.seed)
+    if copies and copies.texts:
+        texts[features.COPIES] = copies.texts
     with replacing(root / "data" / "features" / item) as folder:
         folder.mkdir(parents=True)
         for split, table in tables.items():
             features.write_rows(folder, split, table)
+        if copies and copies.texts:
+            features.write_copies(folder, tables["train"], copies.origins, copies.texts, copies.ways)
         made = _make(root, folder, item, texts, params, resources)
         entries: dict[str, Any] = {
             "kind": params.kind,
@@ -42,6 +52,9 @@ def run(root: Path, item: str | None, record: Record) -> None:
             "rows": {split: len(table) for split, table in tables.items()},
             **made,
         }
+        if copies:
+            entries["copies"] = record.notes["copies"] = len(copies.texts)
+            record.notes["copies_dropped"] = copies.dropped
         features.write_manifest(folder, entries)
     if params.kind == "encoder":
         record.device = resources.device
@@ -68,6 +81,17 @@ def _log_empty(texts: Texts) -> None:
             log(f"warning: nothing is left of {empty:,} of {len(split_texts):,} {split} texts after the rules")
 
 
+def _copies(root: Path, item: str, train: pa.Table, params: FeatureParams, seed: int) -> "Copies | None":
+    """Altered copies of the train rows, None where none are wanted; of other rows there are none."""
+    if params.augment is None:
+        return None
+    from tasks.embed import copies
+
+    file = _vector_file(root, item, "augment.vectors", params.augment.vectors)
+    texts, ids = rows.strings(train, "text"), rows.strings(train, "id")
+    return copies.make(texts, ids, params.augment, params.rules.apply, file, seed)
+
+
 def _make(
     root: Path, folder: Path, item: str, texts: Texts, params: FeatureParams, resources: compute.Compute
 ) -> dict[str, Any]:
@@ -78,7 +102,7 @@ def _make(
         return tfidf.make(folder, texts, params, resources.seed)
     if isinstance(params, VectorParams | TokenParams):
         return _of_encoder(root, folder, texts, params, resources)
-    file = _vector_file(root, item, params.vectors)
+    file = _vector_file(root, item, "vectors", params.vectors)
     if isinstance(params, WordParams):
         from tasks.embed import words
 
@@ -105,7 +129,7 @@ def _of_encoder(
     return tokens.make(folder, texts, params)
 
 
-def _vector_file(root: Path, item: str, vectors: str) -> Path | None:
+def _vector_file(root: Path, item: str, key: str, vectors: str) -> Path | None:
     """The file that word vectors are read from, None if they are not; through the link that DVC looks at."""
     form, _, rest = vectors.partition(":")
     if form != "path":
@@ -113,7 +137,7 @@ def _vector_file(root: Path, item: str, vectors: str) -> Path | None:
     link, declared = root / links.VECTORS / item, root / Path(rest).expanduser()
     if not declared.is_file():
         fix = "Correct the path; it is taken from the project's folder."
-        raise BadInput(f"features.{item}.vectors", "an existing file", rest, fix)
+        raise BadInput(f"features.{item}.{key}", "an existing file", rest, fix)
     if not (link.is_file() and link.samefile(declared)):
         found = "a link to another file" if link.is_file() else "none"
         raise BadInput(str(links.VECTORS / item), f"a link to {rest}", found, links.REFRESH)

@@ -46,19 +46,25 @@ class ClassicalTrainer(Trainer[ClassicalParams]):
             BadInput: if a class weight is for an unknown class, or a linear discriminant has no class with two rows.
         """
         started = time.perf_counter()
-        X, labels = _matrix(self.feature_set, "train", rows), self.feature_set.labels("train")[rows]
+        shown, origins = self.feature_set.with_copies(rows)
+        X, labels = _matrix(self.feature_set, "train", shown), self.feature_set.labels_with_copies()[shown]
         weights = None
         if params.class_weight != "none":
-            weights = row_weights(params.class_weight, self.labels(rows), self.classes, self.compute.seed)
+            weights = row_weights(params.class_weight, self.labels(shown), self.classes, self.compute.seed)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
-            steps = self._steps(params, X, labels, weights)
+            steps = self._steps(params, X, labels, weights, origins)
         for message in sorted({str(warning.message).splitlines()[0] for warning in caught}):
             log(f"warning: {message}")
-        return ClassicalFitted(self, rows, steps, time.perf_counter() - started)
+        return ClassicalFitted(self, shown, steps, time.perf_counter() - started)
 
     def _steps(
-        self, params: ClassicalParams, X: Any, labels: npt.NDArray[np.str_], weights: npt.NDArray[np.float64] | None
+        self,
+        params: ClassicalParams,
+        X: Any,
+        labels: npt.NDArray[np.str_],
+        weights: npt.NDArray[np.float64] | None,
+        origins: Indices,
     ) -> list[tuple[str, Any]]:
         """The fitted steps of a pipeline from features to classes."""
         if (labels == labels[0]).all():
@@ -71,7 +77,7 @@ class ClassicalTrainer(Trainer[ClassicalParams]):
         if row.scale and self.feature_set.form == "dense" and self.feature_set.kind != "encoder":
             steps.append(("scale", StandardScaler().fit(X)))
             X = steps[-1][1].transform(X)
-        model = row.fit(row.build(params, self.compute.seed), X, labels, weights, self.compute)
+        model = row.fit(row.build(params, self.compute.seed), X, labels, weights, self.compute, origins)
         return [*steps, ("classifier", model)]
 
 
@@ -80,7 +86,7 @@ class ClassicalFitted(Fitted):
 
     Args:
         trainer: knows the feature set and the classes.
-        rows: that the model was fitted to.
+        rows: that the model was fitted to, copies among them.
         steps: of a pipeline from features to classes.
         seconds: that the fit took.
     """

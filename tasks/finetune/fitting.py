@@ -1,8 +1,9 @@
 """Ways to fit an estimator of scikit-learn to rows that count as their weights say.
 
 All have one form: they take an unfitted estimator, the features of the rows, their labels, the weight of each row (None
-where all count the same), the seed and the threads, and return a fitted estimator that is scikit-learn's own, so that
-it can be saved and loaded without this project.
+where all count the same), the seed and the threads, and for each row the number of the row that it was made of (its
+own, but for altered copies, which stand behind all others). They return a fitted estimator that is scikit-learn's own,
+so that it can be saved and loaded without this project.
 """
 
 from collections.abc import Callable
@@ -16,43 +17,50 @@ from sklearn.svm import LinearSVC
 
 from tasks.compute import Compute
 from tasks.errors import BadInput
-from tasks.finetune.folds import folds
+from tasks.finetune.folds import Fold, folds
 from tasks.progress import log
 
 Labels = npt.NDArray[np.str_]
 Weights = npt.NDArray[np.float64]
-Fit = Callable[[Any, Any, Labels, Weights | None, Compute], Any]
+Indices = npt.NDArray[np.int64]
+Fit = Callable[[Any, Any, Labels, Weights | None, Compute, Indices], Any]
 
 _CALIBRATION_FOLDS = 5
 _MOST_COPIES = 20  # of a row; more would take memory, and the nearest row of the class decides alone already
 
 
-def weigh_rows(estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute) -> Any:
+def weigh_rows(
+    estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute, origins: Indices
+) -> Any:
     """Gives the weights to the estimator."""
     return estimator.fit(X, labels, sample_weight=weights)
 
 
-def descend(estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute) -> Any:
+def descend(estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute, origins: Indices) -> Any:
     """Gives the weights to a logistic regression.
 
     The solver saga takes steps as long as rows of weight 1 allow, and never arrives where some weigh more (scikit-learn
     1.9). So no row weighs more than 1 there, and C as much more, which is the same problem.
     """
     if weights is None or estimator.solver != "saga":
-        return weigh_rows(estimator, X, labels, weights, compute)
+        return weigh_rows(estimator, X, labels, weights, compute, origins)
     declared, largest = estimator.C, weights.max()
     estimator.set_params(C=declared * largest).fit(X, labels, sample_weight=weights / largest)
     return estimator.set_params(C=declared)
 
 
-def grow_trees(estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute) -> Any:
+def grow_trees(
+    estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute, origins: Indices
+) -> Any:
     """Gives the weights to a forest, whose trees grow side by side, each from a seed of its own."""
     estimator.set_params(n_jobs=compute.threads).fit(X, labels, sample_weight=weights)
     # Threads that predict would add up the trees' votes in the order in which they end.
     return estimator.set_params(n_jobs=None)
 
 
-def weigh_classes(estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute) -> Any:
+def weigh_classes(
+    estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute, origins: Indices
+) -> Any:
     """Makes each class as probable beforehand as its rows weigh together.
 
     Raises:
@@ -67,7 +75,9 @@ def weigh_classes(estimator: Any, X: Any, labels: Labels, weights: Weights | Non
     return estimator.fit(X, labels)
 
 
-def repeat_rows(estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute) -> Any:
+def repeat_rows(
+    estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute, origins: Indices
+) -> Any:
     """Repeats rows of nearest neighbours, which have no weights, and lets the neighbours grow in number alike.
 
     The row that counts least stands once and the others as often as they count more, up to 20 times; a share of a copy
@@ -85,29 +95,47 @@ def repeat_rows(estimator: Any, X: Any, labels: Labels, weights: Weights | None,
     return estimator.fit(X[rows], labels[rows])
 
 
-def calibrate(estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute) -> Any:
+def calibrate(
+    estimator: Any, X: Any, labels: Labels, weights: Weights | None, compute: Compute, origins: Indices
+) -> Any:
     """Turns the scores of a support vector machine into probabilities by temperature scaling (Guo et al. 2017).
 
     The temperature is fitted to out-of-fold scores; the machine itself is then fitted to all rows, so that its
-    predictions are those without probabilities. The only row of a class takes part twice with half its weight, so that
-    folds can both fit and hold it out.
+    predictions are those without probabilities. A copy is in the fold of its row. The only row of a class takes part
+    twice with half its weight, so that folds can both fit and hold it out.
 
     Returns:
         A logistic regression with the same probabilities where the machine is linear, else scikit-learn's form of a
         calibrated classifier.
     """
-    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    single = counts[inverse] == 1
-    rows = np.arange(len(labels))
-    if single.any():
-        weights = (np.ones(len(labels)) if weights is None else weights) * np.where(single, 0.5, 1.0)
-        rows = np.concatenate([rows, np.flatnonzero(single)])
-    parts = folds(labels[rows], _CALIBRATION_FOLDS, compute.seed)
+    own = int((origins == np.arange(len(labels))).sum())  # rows that are no copies
+    _, inverse, counts = np.unique(labels[:own], return_inverse=True, return_counts=True)
+    single = np.flatnonzero(counts[inverse] == 1)
+    if len(single):
+        weights = np.ones(len(labels)) if weights is None else weights.copy()
+        weights[single] *= 0.5
+    once = np.concatenate([np.arange(own), single])
+    parts = _with_copies(folds(labels[once], _CALIBRATION_FOLDS, compute.seed), origins[own:])
+    rows = np.concatenate([once, np.arange(own, len(labels))])
     calibrated = CalibratedClassifierCV(estimator, method="temperature", ensemble=False, cv=parts)
     calibrated.fit(X[rows], labels[rows], sample_weight=None if weights is None else weights[rows])
     if isinstance(estimator, LinearSVC):
         return _as_regression(calibrated)
     return calibrated.set_params(cv=len(parts))  # the folds themselves would be saved too
+
+
+def _with_copies(parts: list[Fold], origins: Indices) -> list[Fold]:
+    """Folds of rows and copies, from those of rows alone; copies are numbered behind the rows.
+
+    Args:
+        origins: the row that each copy was made of.
+    """
+    count = sum(len(held) for _, held in parts)
+    fold_of = np.empty(count, dtype=np.int64)
+    for number, (_, held) in enumerate(parts):
+        fold_of[held] = number
+    fold_of = np.concatenate([fold_of, fold_of[origins]])
+    return [(np.flatnonzero(fold_of != number), np.flatnonzero(fold_of == number)) for number in range(len(parts))]
 
 
 def _as_regression(calibrated: CalibratedClassifierCV) -> LogisticRegression:

@@ -51,7 +51,7 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         """Prepares a new network's weights, before the first step of a training that was not interrupted.
 
         Args:
-            rows: the train rows that it will be trained on.
+            rows: the train rows, and copies of them, that it will be trained on.
             labels: the number of the network's output for each of them.
         """
 
@@ -73,11 +73,12 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
             return self._fit(params, rows, scratch)
 
     def _fit(self, params: T_contra, rows: Indices, scratch: Path) -> "FittedNetwork":
+        shown, _ = self.feature_set.with_copies(rows)
         present = np.unique(self.labels(rows))
         # Outputs are numbered by the classes that have a row; the others come behind, so that no output is theirs.
         order = np.concatenate([present, np.setdiff1d(np.arange(len(self.classes)), present)])
         outputs = np.argsort(order)
-        train = Rows([self.ids["train"][row] for row in rows], outputs[self.labels(rows)], self.pad_id())
+        train = Rows([self.ids["train"][row] for row in shown], outputs[self.labels(shown)], self.pad_id())
         validation = Rows(
             self.ids["validation"], np.append(outputs, len(outputs))[self.validation_labels()], self.pad_id()
         )
@@ -86,11 +87,11 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         torch.manual_seed(self.compute.seed)
         network = self.build(params, len(present))
         weights = sum(parameter.numel() for parameter in network.parameters())
-        log(f"training {weights / 1e6:.1f} million weights on {len(rows):,} rows, in {self.compute.precision}")
+        log(f"training {weights / 1e6:.1f} million weights on {len(shown):,} rows, in {self.compute.precision}")
         names = [self.classes[label] for label in order]
         started = time.perf_counter()
         if processes.is_main() and not checkpoints.found:
-            self.start(network, params, rows, train.labels)
+            self.start(network, params, shown, train.labels)
         training = Training(network, train, validation, params, self.compute, checkpoints, names)
         state = training.run(time.perf_counter() - started)
         self.settle(network.eval())
@@ -98,7 +99,7 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
 
     @cached_property
     def ids(self) -> dict[str, Ids]:
-        """The ids of each row of both splits."""
+        """The ids of each row of both splits; the copies of train rows are numbered behind them."""
         return {split: self.feature_set.ids(split) for split in ("train", "validation")}
 
 

@@ -231,6 +231,10 @@ class TrainingParams(_Candidate):
     """Share of the target that is spread over all classes (Szegedy et al. 2016, section 7)."""
     consistency: float = Field(default=0.0, ge=0)
     """Weight of the divergence between two passes with unlike dropout (R-Drop, Liang et al. 2021); 0 makes one pass."""
+    mixup: float = Field(default=0.0, ge=0, le=100)
+    """Trains on mixtures of two rows of a batch, of their vectors before the head and of their classes (Zhang et al.
+    2018; Verma et al. 2019), with any loss. Each batch draws the shares from a Beta distribution with this alpha:
+    higher mixes more evenly, 0 not at all."""
     average_epochs: int = Field(default=1, ge=1)
     """Epochs, the last ones, whose weights are averaged before they are scored and kept; 1 averages none."""
     best_by: Literal["accuracy", "macro_f1", "loss", "last"] = "macro_f1"

@@ -61,13 +61,17 @@ class Trainer(ABC, Generic[P_contra]):
     def fit(self, params: P_contra, rows: Indices, scratch: Path) -> Fitted:
         """Fits a model to these train rows, going on from checkpoints in `scratch` where there are any.
 
+        The model learns from these rows and from their copies, where the feature set is augmented: a family asks the
+        feature set for them (`with_copies`), so that whoever divides rows need not know of copies, and a copy is never
+        shown to a model that its row is held out from. Class weights and losses count a copy as one more row.
+
         Not all classes need have a row: the columns of the others are 0. Where the family keeps the best epoch, the
         validation rows decide which it is.
         """
 
     def labels(self, rows: Indices) -> npt.NDArray[np.int64]:
-        """The class number of each of these train rows."""
-        return np.searchsorted(self.classes, self.feature_set.labels("train")[rows])
+        """The class number of each of these train rows, or copies of them."""
+        return np.searchsorted(self.classes, self.feature_set.labels_with_copies()[rows])
 
     def validation_labels(self) -> npt.NDArray[np.int64]:
         """The class number of each validation row.

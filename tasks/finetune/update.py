@@ -9,7 +9,7 @@ from torch import nn
 
 from tasks import encoder as encoders
 from tasks.compute import Compute
-from tasks.finetune import gradients, losses, memory, processes
+from tasks.finetune import gradients, losses, memory, mixing, processes
 from tasks.finetune.order import Indices, parts
 from tasks.finetune.params import TrainingParams
 from tasks.progress import log
@@ -131,16 +131,28 @@ class Updates:
         device, params = self.compute.device, self.params
         ids, mask = ids.to(device), None if mask is None else mask.to(device)
         target = torch.from_numpy(self.train.labels[part]).to(device)
-        gamma = params.focal_gamma if params.loss == "focal" else None
+        mix = mixing.draw(params.mixup, len(part), device)
         passes = [self._logits(ids, mask) for _ in range(2 if params.consistency else 1)]
-        smoothing = params.label_smoothing
-        each = [losses.row_losses(logits, target, smoothing=smoothing, focal_gamma=gamma) for logits in passes]
-        rows = each[0]
         if params.consistency:
             self._compare(passes)
-            # The mean of both losses, not their sum, so that the rate means the same as with one pass.
-            rows = 0.5 * (each[0] + each[1]) + params.consistency * losses.divergences(*passes)
-        return (rows * torch.from_numpy(shares).to(rows)).sum()
+        weights = torch.from_numpy(shares).to(passes[0])
+        if mix is None:
+            return (self._row_losses(passes, target) * weights).sum()
+        passes = [mix.logits(logits) for logits in passes]
+        # A mixture is of both its rows' classes, by their shares, and counts as rows of those classes do.
+        own, other = (self._row_losses(passes, target[rows]) * weights[rows] for rows in mix.sides)
+        return mix.of(own, other).sum()
+
+    def _row_losses(self, passes: list[torch.Tensor], target: torch.Tensor) -> torch.Tensor:
+        """The loss of each row [rows], of logits [rows, classes] of one pass or two."""
+        params = self.params
+        gamma = params.focal_gamma if params.loss == "focal" else None
+        smoothing = params.label_smoothing
+        each = [losses.row_losses(logits, target, smoothing=smoothing, focal_gamma=gamma) for logits in passes]
+        if not params.consistency:
+            return each[0]
+        # The mean of both losses, not their sum, so that the rate means the same as with one pass.
+        return 0.5 * (each[0] + each[1]) + params.consistency * losses.divergences(*passes)
 
     def _compare(self, passes: list[torch.Tensor]) -> None:
         if not self._passes_compared and torch.equal(*passes):

@@ -104,7 +104,8 @@ features:
   far: {kind: words, vectors: "path:../far/glove.txt.gz"}
   home: {kind: word_vectors, vectors: "path:~/w2v.bin"}
   own: {kind: words, vectors: word2vec}
-  terms: {kind: tfidf}
+  terms: {kind: tfidf, augment: {swap: 0.1, vectors: word2vec}}
+  near: {kind: tfidf, augment: {synonyms: 0.1, vectors: "path:../far/glove.txt.gz"}}
 """
 
 
@@ -116,7 +117,7 @@ def test_every_feature_set_has_an_entry_for_its_vectors(tmp_path: Path, monkeypa
     root = _workspace(tmp_path / "w", VECTORS)
     refresh(root)
     links = root / "links/vectors"
-    assert (links / "far").resolve() == tmp_path / "far/glove.txt.gz"
+    assert (links / "far").resolve() == (links / "near").resolve() == tmp_path / "far/glove.txt.gz"
     assert (links / "home").read_text() == "home/w2v.bin"
     assert (links / "own").read_text() == (links / "terms").read_text() == "none\n"
 
@@ -129,6 +130,9 @@ def test_every_feature_set_has_an_entry_for_its_vectors(tmp_path: Path, monkeypa
 def test_a_file_of_vectors_that_is_missing_is_told(tmp_path: Path) -> None:
     root = _workspace(tmp_path / "w", VECTORS)
     with pytest.raises(BadInput, match=r"features\.far\.vectors: expected an existing file, found \.\./far/glove"):
+        refresh(root)
+    (root / "params.yaml").write_text('features: {one: {kind: tfidf, augment: {vectors: "path:gone.txt"}}}\n')
+    with pytest.raises(BadInput, match=r"features\.one\.augment\.vectors: expected an existing file, found gone"):
         refresh(root)
 
 

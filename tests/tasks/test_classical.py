@@ -246,7 +246,7 @@ def test_a_folded_machine_gives_what_scikit_learns_calibrated_one_gives(made: di
         machine = CalibratedClassifierCV(
             NbSvm(random_state=3), method="temperature", ensemble=False, cv=folds(own, 5, 3)
         ).fit(part, own, sample_weight=weight)
-        folded = fitting.calibrate(NbSvm(random_state=3), part, own, weight, RESOURCES)
+        folded = fitting.calibrate(NbSvm(random_state=3), part, own, weight, RESOURCES, np.arange(len(own)))
         assert type(folded) is LogisticRegression
         np.testing.assert_allclose(folded.predict_proba(part), machine.predict_proba(part), atol=1e-9)
 
@@ -259,7 +259,7 @@ def test_elastic_net_lies_between_and_l1_makes_weights_vanish(made: dict[str, Fe
             {"features": "f", "model": "logistic_regression", "l1_ratio": ratio}
         )
         row = ESTIMATORS["logistic_regression"]
-        return int((row.fit(row.build(params, 3), X, labels, None, RESOURCES).coef_ == 0).sum())
+        return int((row.fit(row.build(params, 3), X, labels, None, RESOURCES, np.arange(len(labels))).coef_ == 0).sum())
 
     assert 0 == zeros(0.0) < zeros(0.5) < zeros(1.0)
 
@@ -271,7 +271,7 @@ def test_weighted_rows_of_l1_count_as_repeated_ones_and_the_solver_arrives(made:
 
     def loss(rows: Any, weight: Any) -> float:
         regression = LogisticRegression(solver="saga", l1_ratio=1.0, tol=1e-3, max_iter=3000, random_state=1)
-        fitted = fitting.descend(regression, X[rows], labels[rows], weight, RESOURCES)
+        fitted = fitting.descend(regression, X[rows], labels[rows], weight, RESOURCES, rows)
         assert fitted.n_iter_ < 3000
         assert fitted.C == 1.0
         own = fitted.predict_proba(X)[np.arange(144), np.searchsorted(fitted.classes_, labels)]
@@ -319,7 +319,7 @@ def test_more_classes_than_pairs_of_rows(name: str, tmp_path: Path) -> None:
 def test_the_only_row_of_a_class_counts_once(tmp_path: Path) -> None:
     feature_set = feature_sets.sparse(tmp_path / "f", {"access": 30, "hardware": 20, "payroll": 1})
     X, labels = feature_set.matrix("train"), feature_set.labels("train")
-    fitted = fitting.calibrate(SVC(C=1.0, break_ties=True), X, labels, None, RESOURCES)
+    fitted = fitting.calibrate(SVC(C=1.0, break_ties=True), X, labels, None, RESOURCES, np.arange(len(labels)))
     scores = fitted.calibrated_classifiers_[0].estimator.decision_function(X)
     plain = SVC(C=1.0, gamma=fitted.calibrated_classifiers_[0].estimator._gamma, break_ties=True).fit(X, labels)
     np.testing.assert_allclose(scores, plain.decision_function(X), atol=0.01)

@@ -144,7 +144,7 @@ CHANGES: dict[str, list[Any]] = {
     "clip_value": [0.001], "dropout": [0.5], "loss": ["focal"], "focal_gamma": [1.0], "label_smoothing": [0.0],
     "consistency": [1.0], "average_epochs": [2], "best_by": ["accuracy", "loss", "last"], "patience": [1],
     "class_weight": ["balanced", "sampled", {"access": 3.0}], "pooling": ["cls", "max"], "head_rate_factor": [3.0],
-    "encoder_dropout": [0.3], "head_start": ["random"],
+    "encoder_dropout": [0.3], "head_start": ["random"], "mixup": [0.4],
 }  # fmt: skip
 NO_SWITCHES = {"features", "model", "search", "tune"}
 NEEDS = {"focal_gamma": {"loss": "focal"}}
