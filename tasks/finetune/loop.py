@@ -17,6 +17,7 @@ from tasks.finetune.checkpoint import Checkpoints, State
 from tasks.finetune.order import Indices, epoch_batches
 from tasks.finetune.params import TrainingParams
 from tasks.finetune.scores import Point, validation_scores
+from tasks.finetune.thaw import Thaw
 from tasks.finetune.update import Rows, Updates, autocast
 from tasks.progress import Progress, log
 
@@ -56,6 +57,7 @@ class Training:
         self.epoch_rows = len(train.ids) if params.class_weight != "sampled" else len(self._drawn(0))
         self.steps_per_epoch = -(-self.epoch_rows // params.batch_rows)
         self.total_steps = self.steps_per_epoch * params.epochs
+        self.thaw = Thaw(network, params, self.steps_per_epoch)
 
     def run(self, seconds_before: float = 0.0) -> State:
         """Trains until the epochs are done or `patience` runs out, and keeps the best weights.
@@ -109,6 +111,7 @@ class Training:
 
     def _step(self, batch: Indices, state: State) -> float:
         optimisers.set_rates(self.optimiser, self._rate_factor(state.step))
+        self.thaw.apply(state.step)
         update = self.updates.make(batch, state.step)
         state.batch += 1
         state.step += 1
@@ -167,7 +170,7 @@ class Training:
         if better:
             state.best_score, state.stale = score, 0
             state.best = averaging.copied(self.network.state_dict())
-        else:
+        elif self.thaw.is_over(state.step - 1):  # else more is to be trained, which may well make it better
             state.stale += 1
         return better
 
