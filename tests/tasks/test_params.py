@@ -142,7 +142,8 @@ def _uncomment(line: str) -> str:
     bare = line.lstrip(" ")
     head = bare.removeprefix("# ").split(":")[0]
     known = {"format", "encoding", "delimiter", "quote", "header", "pattern", "max_chars", "salt", "validation_from",
-             "test_from"}  # fmt: skip
+             "test_from", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets", "adapter_size",
+             "unfreeze_epochs"}  # fmt: skip
     return line.replace("# ", "", 1) if bare.startswith("# ") and head in known else line
 
 
