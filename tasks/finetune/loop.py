@@ -76,11 +76,20 @@ class Training:
             self._end_epoch(state)
             state.seconds += time.perf_counter() - started
             self.checkpoints.save(state, self.network, self.optimiser)
+        if not state.best:
+            self._keep_start(state)
         self.network.load_state_dict(state.best)
         self._judge(state)
         self.checkpoints.finish(state)
         processes.wait()  # until it is written: another process may be about to look for it
         return state
+
+    def _keep_start(self, state: State) -> None:
+        """Keeps and scores the weights as they are, where no epoch is wanted."""
+        loss = self._scores(self.train)["validation_loss"]
+        scores = self._scores(self.validation)
+        state.curve.append(Point(epoch=0, step=0, train_loss=loss, learning_rate=0.0, **scores).as_dict())
+        state.best = averaging.copied(self.network.state_dict())
 
     def _start(self) -> State:
         state = self.checkpoints.restore(self.network, self.optimiser) or State()
@@ -130,7 +139,7 @@ class Training:
 
     def _end_epoch(self, state: State) -> None:
         own = self._average(state)
-        scores = self._validate()
+        scores = self._scores(self.validation)
         better = self._keep(state, scores)
         if own is not None:
             self.network.load_state_dict(own)
@@ -174,9 +183,9 @@ class Training:
             state.stale += 1
         return better
 
-    def _validate(self) -> dict[str, float]:
+    def _scores(self, rows: Rows) -> dict[str, float]:
         self.network.eval()
-        rows, outputs = self.validation, self.updates.outputs
+        outputs = self.updates.outputs
 
         def forward(ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
             with autocast(self.compute):

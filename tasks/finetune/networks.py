@@ -55,14 +55,20 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         rows: Indices,
         labels: npt.NDArray[np.int64],
         names: Sequence[str],
-    ) -> None:
+        checkpoints: Checkpoints,
+    ) -> float:
         """Prepares a new network's weights, before the first step of a training that was not interrupted.
 
         Args:
             rows: the train rows that it will be trained on.
             labels: the number of the network's output for each of them.
             names: the class of each of the network's outputs.
+            checkpoints: of this preparation, if it takes long.
+
+        Returns:
+            The seconds that interrupted runs had spent on it before.
         """
+        return 0.0
 
     def settle(self, network: nn.Module) -> nn.Module:
         """What predicts in a trained network's place, as it will once it is saved and loaded; in evaluation mode."""
@@ -110,10 +116,12 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         log(_summary(weights, len(rows), self.compute.precision))
         names = [self.classes[label] for label in order]
         started = time.perf_counter()
+        before = 0.0
         if processes.is_main() and not checkpoints.found:
-            self.start(network, params, rows, train.labels, names[: len(present)])
+            first = Checkpoints(scratch / "start", key)
+            before = self.start(network, params, rows, train.labels, names[: len(present)], first)
         training = Training(network, train, validation, params, self.compute, checkpoints, names)
-        state = training.run(time.perf_counter() - started)
+        state = training.run(before + time.perf_counter() - started)
         state.notes |= weights
         return FittedNetwork(self, self.settle(network.eval()), present, state)
 

@@ -253,6 +253,8 @@ class TransformerParams(TrainingParams, TransferParams):
     """An encoder trained together with a linear head."""
 
     model: Literal["transformer"]
+    epochs: int = Field(default=4, ge=0)
+    """The most passes over the train rows; 0 leaves the head as `head_start` has it, as may do after `contrastive`."""
     pooling: Pooling = "mean"
     """How token vectors become one: their mean, the first (`cls`), or the largest values (`max`)."""
     head_rate_factor: float = Field(default=5.0, gt=0)

@@ -12,6 +12,17 @@ _PATH = "path:"
 Name = Annotated[str, Field(min_length=1)]
 
 
+class ContrastiveParams(Block):
+    """Contrastive tuning of the encoder before its head (Tunstall et al. 2022)."""
+
+    epochs: int = Field(default=5, ge=1)
+    """Passes over the train rows, each of which puts every row beside another of its class; few rows want more."""
+    batch_rows: int = Field(default=32, ge=2)
+    """Rows of a batch, at most, all pairs of which count; more show each row more others at once."""
+    learning_rate: float = Field(default=2e-5, gt=0, le=1)
+    """The highest rate, after the warm-up; warm-up, schedule, decay and clipping are the candidate's."""
+
+
 class TransferParams(Block):
     """What of an encoder is trained, from where, and how fast."""
 
@@ -45,6 +56,9 @@ class TransferParams(Block):
     section 3.3); `patience` counts from when all are trained."""
     unfreeze_epochs: float = Field(default=1.0, gt=0)
     """With `unfreeze: gradual`: epochs, or a part of one, from one layer to the next; lower is sooner."""
+    contrastive: ContrastiveParams | None = None
+    """Tuning of the encoder before its head, by pairs of texts of the same class and of others; for few rows a class.
+    The head then starts as `head_start` says, on the tuned encoder. null for none."""
     warm_start: str = NONE
     """`none`, or `path:<folder>` of an earlier fine-tuned model, whose encoder and rows of the head training starts
     from. Folds and trials start without it, as the earlier model may have learnt from rows that they hold out."""
@@ -59,7 +73,7 @@ class TransferParams(Block):
     @model_validator(mode="after")
     def _has_something_to_act_on(self) -> Self:
         if self.tune == "head":
-            whole = ("freeze_embeddings", "freeze_layers", "layer_rate_decay", "unfreeze")
+            whole = ("freeze_embeddings", "freeze_layers", "layer_rate_decay", "unfreeze", "contrastive")
             acting = [name for name in whole if getattr(self, name) != type(self).model_fields[name].default]
             if acting:
                 raise ValueError(f"no {acting[0]} with tune: head, which trains nothing of the encoder")

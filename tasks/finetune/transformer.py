@@ -14,6 +14,8 @@ from tasks.compute import Compute
 from tasks.encoder import Ids
 from tasks.features import FeatureSet
 from tasks.finetune import layers, processes, warm_start
+from tasks.finetune.checkpoint import Checkpoints
+from tasks.finetune.contrastive import Contrast
 from tasks.finetune.head import encoder_vectors, probe
 from tasks.finetune.kept_vectors import KeptVectors
 from tasks.finetune.networks import FittedNetwork, NetworkTrainer, counted
@@ -21,6 +23,7 @@ from tasks.finetune.params import TransformerParams
 from tasks.finetune.trainer import Indices
 from tasks.finetune.transfer import NONE
 from tasks.finetune.tuned import Tuned
+from tasks.finetune.update import Rows
 from tasks.model import Family
 from tasks.network import Classifier, save
 
@@ -72,15 +75,28 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
         rows: Indices,
         labels: npt.NDArray[np.int64],
         names: Sequence[str],
-    ) -> None:
-        """Starts the head: as a logistic regression if that is wanted and there is more than one class; rows of classes
-        that an earlier model knew as they are there."""
+        checkpoints: Checkpoints,
+    ) -> float:
+        """Tunes the encoder by pairs if that is wanted, and then starts the head.
+
+        The head starts as a logistic regression if that is wanted and there is more than one class; rows of classes
+        that an earlier model knew start as they are there.
+        """
         classifier = network.classifier if isinstance(network, KeptVectors) else network
         assert isinstance(classifier, Classifier)  # noqa: S101 - it was built above
+        before = 0.0
+        if params.contrastive is not None:
+            shown = Rows([self.ids["train"][row] for row in rows], labels, self.pad_id())
+            before = Contrast(classifier, shown, params, self.compute, checkpoints).run()
         if params.head_start == "probe" and len(names) > 1:
-            probe(classifier, self._untrained(classifier, params)[rows], labels, self.compute.seed)
+            if params.contrastive is None:
+                vectors = self._untrained(classifier, params)[rows]
+            else:  # what a fold was tuned by is its own
+                vectors = encoder_vectors(classifier, shown.ids, self.pad_id(), self.compute)
+            probe(classifier, vectors, labels, self.compute.seed)
         if params.warm_start != NONE:
             self._warm(params).put_rows(classifier, names)
+        return before
 
     def settle(self, network: nn.Module) -> nn.Module:
         """The classifier with its adapter merged, and with the encoder computed as that of a loaded model is: training

@@ -14,6 +14,7 @@ from tasks.errors import BadInput
 from tasks.features import FeatureSet
 from tasks.files import read_json, write_json
 from tasks.finetune import stage as finetune
+from tasks.finetune.checkpoint import Checkpoints
 from tasks.finetune.networks import FittedNetwork
 from tasks.finetune.transformer import TransformerTrainer
 from tasks.records import Record
@@ -44,13 +45,13 @@ def earlier(ids: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(fit(ids, folder / "scratch", epochs=4), folder / "model", ["access", "gone", "payroll"])
 
 
-def start(ids: FeatureSet, earlier: Path, **changes: object) -> dict[str, torch.Tensor]:
+def start(ids: FeatureSet, earlier: Path, **changes: Any) -> dict[str, torch.Tensor]:
     """The weights of a network with which training starts."""
     trainer = TransformerTrainer(ids, CLASSES, COMPUTE, earlier)
     torch.manual_seed(1)
     params = tuning.params(**WARM, **changes)
     network = trainer.build(params, 3)
-    trainer.start(network, params, ALL, trainer.labels(ALL), CLASSES)
+    trainer.start(network, params, ALL, trainer.labels(ALL), CLASSES, Checkpoints(earlier / "none", "key"))
     return network.state_dict()
 
 
