@@ -14,7 +14,7 @@ from flows import sources
 from tasks.block import PARAMS, load
 from tasks.errors import BadInput
 from tasks.files import remove, replacing
-from tasks.links import ENCODERS, LIBRARIES, SOURCES, VECTORS, metadata_file
+from tasks.links import ENCODERS, LIBRARIES, MODELS, SOURCES, VECTORS, metadata_file
 
 Entry = Path | str | Mapping[str, str]
 """A link to a path; a file's text; or a folder of files by name."""
@@ -35,6 +35,8 @@ def refresh(root: Path) -> None:
     _keep(root / ENCODERS, {name: _encoder(root, name, entry, set(encoders)) for name, entry in encoders.items()})
     features = params.get("features") or {}
     _keep(root / VECTORS, {name: _vectors(root, name, entry) for name, entry in features.items()})
+    candidates = params.get("candidates") or {}
+    _keep(root / MODELS, {name: _model(root, name, entry) for name, entry in candidates.items()})
     ingest = params.get("ingest") or {}
     declared = [*(ingest.get("sources") or []), *(ingest.get("test_sources") or [])]
     _keep(root / SOURCES, sources.entries(root, declared))
@@ -92,6 +94,20 @@ def _vectors(root: Path, name: str, entry: Any) -> Entry:
         where = f"{PARAMS}: features.{name}.{key}"
         raise BadInput(where, "an existing file", rest, "Correct the path; it is taken from the project's folder.")
     return file.resolve()
+
+
+def _model(root: Path, name: str, entry: Any) -> Entry:
+    kind, _, rest = str(entry.get("warm_start") if isinstance(entry, dict) else "").partition(":")
+    if kind != "path":
+        return "none\n"
+    where = f"{PARAMS}: candidates.{name}.warm_start"
+    folder = (root / Path(rest).expanduser()).resolve()
+    if not folder.is_dir():
+        raise BadInput(where, "an existing folder", rest, "Correct the path; it is taken from the project's folder.")
+    if folder.is_relative_to((root / "models").resolve()):
+        # Each run would make another model, and so never be done.
+        raise BadInput(where, "a folder that no run writes", rest, "Copy the model out of models/, and name the copy.")
+    return folder
 
 
 def _packaged(where: str, module: str) -> Path:

@@ -121,19 +121,25 @@ def cut(network: "nn.Module", layers: int) -> None:
         return
     # ALBERT has one layer that it runs several times, as the configuration says.
     if getattr(config, "num_hidden_groups", None) != 1:
-        del _layers(network, there)[layers:]
+        del stack(network)[layers:]
     config.num_hidden_layers = layers
     if getattr(config, "layer_types", None):
         config.layer_types = list(config.layer_types)[:layers]
 
 
-def _layers(network: "nn.Module", count: int) -> Any:
+def stack(network: "nn.Module") -> "nn.ModuleList":
+    """The layers of a network, from the lowest to the top.
+
+    Raises:
+        BadInput: if it cannot be told where they are, as in ALBERT, which runs one layer several times.
+    """
     from torch import nn
 
+    count = int(network.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
     lists = [part for part in network.modules() if isinstance(part, nn.ModuleList) and len(part) == count]
     if len(lists) != 1:
         found = f"{len(lists)} lists of modules of that length in {type(network).__name__}"
-        fix = "Leave out `layers` of the feature set, or declare another encoder."
+        fix = "Leave out what counts layers or names some of them, or declare another encoder."
         raise BadInput("the encoder", f"one stack of {count} layers", found, fix)
     return lists[0]
 

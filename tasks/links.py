@@ -7,6 +7,8 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 - `links/encoders/<name>`: to the folder that an encoder is taken from, or a file with its hub revision;
 - `links/vectors/<name>`: to the file that a feature set's word vectors, or those of its augmentation, are read from, or
   a file that says `none`.
+- `links/models/<candidate>`: to the folder of the earlier model that its training starts from, or a file that says
+  `none`.
 
 `regraft` (and `make setup`) refreshes the links; this module is how a stage reads and checks them.
 """
@@ -19,7 +21,7 @@ from tasks.errors import BadInput
 
 FOLDER = Path("links")
 LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER / "encoders"
-VECTORS = FOLDER / "vectors"
+VECTORS, MODELS = FOLDER / "vectors", FOLDER / "models"
 INDEX = "index.json"
 REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 

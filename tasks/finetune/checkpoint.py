@@ -24,7 +24,7 @@ from tasks.finetune import processes
 from tasks.finetune.averaging import Weights
 from tasks.finetune.gradients import Window
 
-LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
+LIBRARIES = ("numpy", "peft", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 """Libraries that a training's numbers depend on; `dvc.yaml` lists them for the stage too."""
 
 _WEIGHTS = ("best", "recent")  # they stand with the other tensors

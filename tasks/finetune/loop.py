@@ -17,6 +17,7 @@ from tasks.finetune.checkpoint import Checkpoints, State
 from tasks.finetune.order import Indices, epoch_batches
 from tasks.finetune.params import TrainingParams
 from tasks.finetune.scores import Point, validation_scores
+from tasks.finetune.thaw import Thaw
 from tasks.finetune.update import Rows, Updates, autocast
 from tasks.progress import Progress, log
 
@@ -56,6 +57,7 @@ class Training:
         self.epoch_rows = len(train.ids) if params.class_weight != "sampled" else len(self._drawn(0))
         self.steps_per_epoch = -(-self.epoch_rows // params.batch_rows)
         self.total_steps = self.steps_per_epoch * params.epochs
+        self.thaw = Thaw(network, params, self.steps_per_epoch)
 
     def run(self, seconds_before: float = 0.0) -> State:
         """Trains until the epochs are done or `patience` runs out, and keeps the best weights.
@@ -74,11 +76,20 @@ class Training:
             self._end_epoch(state)
             state.seconds += time.perf_counter() - started
             self.checkpoints.save(state, self.network, self.optimiser)
+        if not state.best:
+            self._keep_start(state)
         self.network.load_state_dict(state.best)
         self._judge(state)
         self.checkpoints.finish(state)
         processes.wait()  # until it is written: another process may be about to look for it
         return state
+
+    def _keep_start(self, state: State) -> None:
+        """Keeps and scores the weights as they are, where no epoch is wanted."""
+        loss = self._scores(self.train)["validation_loss"]
+        scores = self._scores(self.validation)
+        state.curve.append(Point(epoch=0, step=0, train_loss=loss, learning_rate=0.0, **scores).as_dict())
+        state.best = averaging.copied(self.network.state_dict())
 
     def _start(self) -> State:
         state = self.checkpoints.restore(self.network, self.optimiser) or State()
@@ -109,6 +120,7 @@ class Training:
 
     def _step(self, batch: Indices, state: State) -> float:
         optimisers.set_rates(self.optimiser, self._rate_factor(state.step))
+        self.thaw.apply(state.step)
         update = self.updates.make(batch, state.step)
         state.batch += 1
         state.step += 1
@@ -127,7 +139,7 @@ class Training:
 
     def _end_epoch(self, state: State) -> None:
         own = self._average(state)
-        scores = self._validate()
+        scores = self._scores(self.validation)
         better = self._keep(state, scores)
         if own is not None:
             self.network.load_state_dict(own)
@@ -167,13 +179,13 @@ class Training:
         if better:
             state.best_score, state.stale = score, 0
             state.best = averaging.copied(self.network.state_dict())
-        else:
+        elif self.thaw.is_over(state.step - 1):  # else more is to be trained, which may well make it better
             state.stale += 1
         return better
 
-    def _validate(self) -> dict[str, float]:
+    def _scores(self, rows: Rows) -> dict[str, float]:
         self.network.eval()
-        rows, outputs = self.validation, self.updates.outputs
+        outputs = self.updates.outputs
 
         def forward(ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
             with autocast(self.compute):

@@ -2,6 +2,7 @@
 
 import time
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -47,16 +48,43 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
     def write(self, network: nn.Module, folder: Path) -> Family:
         """Writes a trained network into an existing folder, so that tasks/model.py loads it."""
 
-    def start(self, network: nn.Module, params: T_contra, rows: Indices, labels: npt.NDArray[np.int64]) -> None:
+    def start(
+        self,
+        network: nn.Module,
+        params: T_contra,
+        rows: Indices,
+        labels: npt.NDArray[np.int64],
+        names: Sequence[str],
+        checkpoints: Checkpoints,
+    ) -> float:
         """Prepares a new network's weights, before the first step of a training that was not interrupted.
 
         Args:
             rows: the train rows, and copies of them, that it will be trained on.
             labels: the number of the network's output for each of them.
-        """
+            names: the class of each of the network's outputs.
+            checkpoints: of this preparation, if it takes long.
 
-    def settle(self, network: nn.Module) -> None:
-        """Makes a trained network ready to predict, in evaluation mode already, as it will be once it is loaded."""
+        Returns:
+            The seconds that interrupted runs had spent on it before.
+        """
+        return 0.0
+
+    def settle(self, network: nn.Module) -> nn.Module:
+        """What predicts in a trained network's place, as it will once it is saved and loaded; in evaluation mode."""
+        return network
+
+    def given(self, params: T_contra) -> dict[str, Ids]:
+        """The ids that the network is trained and validated on, of each row of both splits."""
+        return self.ids
+
+    def sources(self, params: T_contra) -> dict[str, Any]:
+        """What is known of all that a training reads, besides its parameters."""
+        return self.feature_set.manifest
+
+    def count(self, network: nn.Module) -> dict[str, int]:
+        """How many weights there are, and how many of them are trained."""
+        return counted(network)
 
     def fit(self, params: T_contra, rows: Indices, scratch: Path) -> "FittedNetwork":
         """Trains a network on these train rows; the validation rows decide which epoch is kept.
@@ -78,24 +106,25 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         # Outputs are numbered by the classes that have a row; the others come behind, so that no output is theirs.
         order = np.concatenate([present, np.setdiff1d(np.arange(len(self.classes)), present)])
         outputs = np.argsort(order)
-        train = Rows([self.ids["train"][row] for row in shown], outputs[self.labels(shown)], self.pad_id())
-        validation = Rows(
-            self.ids["validation"], np.append(outputs, len(outputs))[self.validation_labels()], self.pad_id()
-        )
-        key = fingerprint(self.feature_set.manifest, params.model_dump(), self.compute, rows)
+        ids = self.given(params)
+        train = Rows([ids["train"][row] for row in shown], outputs[self.labels(shown)], self.pad_id())
+        validation = Rows(ids["validation"], np.append(outputs, len(outputs))[self.validation_labels()], self.pad_id())
+        key = fingerprint(self.sources(params), params.model_dump(), self.compute, rows)
         checkpoints = Checkpoints(scratch, key)
         torch.manual_seed(self.compute.seed)
         network = self.build(params, len(present))
-        weights = sum(parameter.numel() for parameter in network.parameters())
-        log(f"training {weights / 1e6:.1f} million weights on {len(shown):,} rows, in {self.compute.precision}")
+        weights = self.count(network)
+        log(_summary(weights, len(shown), self.compute.precision))
         names = [self.classes[label] for label in order]
         started = time.perf_counter()
+        before = 0.0
         if processes.is_main() and not checkpoints.found:
-            self.start(network, params, shown, train.labels)
+            first = Checkpoints(scratch / "start", key)
+            before = self.start(network, params, shown, train.labels, names[: len(present)], first)
         training = Training(network, train, validation, params, self.compute, checkpoints, names)
-        state = training.run(time.perf_counter() - started)
-        self.settle(network.eval())
-        return FittedNetwork(self, network, present, state)
+        state = training.run(before + time.perf_counter() - started)
+        state.notes |= weights
+        return FittedNetwork(self, self.settle(network.eval()), present, state)
 
     @cached_property
     def ids(self) -> dict[str, Ids]:
@@ -142,3 +171,17 @@ class FittedNetwork(Fitted):
         if len(self.present) < len(self.trainer.classes):
             raise ValueError("a network can only be saved if it was trained on rows of every class")
         return self.trainer.write(self.network, folder)
+
+
+def counted(network: nn.Module) -> dict[str, int]:
+    """How many weights a network has, and how many of them are trained."""
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
+    return {"weights": sum(size for size, _ in sizes), "trained_weights": sum(size for size, own in sizes if own)}
+
+
+def _summary(weights: Mapping[str, int], rows: int, precision: str) -> str:
+    whole, trained = weights["weights"], weights["trained_weights"]
+    what = f"{whole / 1e6:.1f} million weights"
+    if trained < whole:
+        what = f"{trained / 1e6:.3g} of {what} ({trained / whole:.2%})"
+    return f"training {what} on {rows:,} rows, in {precision}"

@@ -5,22 +5,25 @@ import math
 import torch
 from torch import nn
 
+from tasks.finetune.layers import layers_above
 from tasks.finetune.params import TrainingParams
 
 
 def build(network: nn.Module, params: TrainingParams) -> torch.optim.AdamW:
-    """AdamW with four groups: head and all below it, each with decayed and spared weights.
+    """AdamW with a group for each rate, which head and layers may have of their own, of decayed and of spared weights.
 
     Biases and the weights of norms are spared from decay: pulling them to zero does not make a network simpler.
     Each group keeps its highest rate as `peak`; `set_rates` makes the current one of it.
     """
-    # Where a network starts pretrained, its new head may want a rate of its own.
+    # Where a network starts pretrained, its new head may want a rate of its own, and its lower layers one each.
     factor = float(getattr(params, "head_rate_factor", 1.0))
+    decay_of_rates = float(getattr(params, "layer_rate_decay", 1.0))
+    above = layers_above(network) if decay_of_rates != 1.0 else {}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = params.learning_rate * (factor if name.startswith("head.") else 1.0)
+        rate = params.learning_rate * (factor if name.startswith("head.") else decay_of_rates ** above.get(name, 0))
         decay = params.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     table = [

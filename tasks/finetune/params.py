@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.block import Block
 from tasks.encoder import Pooling
+from tasks.finetune.transfer import TransferParams
 
 Weight = Annotated[float, Field(gt=0)]
 ClassWeight = Literal["none", "balanced", "sampled"] | dict[str, Weight]
@@ -252,18 +253,19 @@ class TrainingParams(_Candidate):
         return self
 
 
-class TransformerParams(TrainingParams):
+class TransformerParams(TrainingParams, TransferParams):
     """An encoder trained together with a linear head."""
 
     model: Literal["transformer"]
-    tune: Literal["full"]
-    """`full` trains all weights of the encoder."""
+    epochs: int = Field(default=4, ge=0)
+    """The most passes over the train rows; 0 leaves the head as `head_start` has it, as may do after `contrastive`."""
     pooling: Pooling = "mean"
     """How token vectors become one: their mean, the first (`cls`), or the largest values (`max`)."""
     head_rate_factor: float = Field(default=5.0, gt=0)
     """The head's rate as a multiple of the encoder's; a head that starts at random wants a larger one."""
     encoder_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of values dropped within the encoder; drawing them takes a fifth of the time on a CPU."""
+    """Share of values dropped within the encoder where any of it is trained; drawing them takes a fifth of the time on
+    a CPU."""
     head_start: Literal["probe", "random"] = "probe"
     """`probe`: as a logistic regression on the untrained encoder's vectors; `random`: small random weights."""
 

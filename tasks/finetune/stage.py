@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import block, compute, features, model, predictions, rows
+from tasks import block, compute, features, links, model, predictions, rows
 from tasks.compute import Compute
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.features import FeatureSet
@@ -63,7 +63,10 @@ def run(root: Path, item: str | None, record: Record) -> None:
     classes = _classes(feature_set)
     record.rows_in = record.rows_out = int(feature_set.manifest["rows"]["train"])
     result = _fit(
-        _trainer(params, feature_set, classes, resources), params, validating, root / "scratch/finetune" / item
+        _trainer(root, item, params, feature_set, classes, resources),
+        params,
+        validating,
+        root / "scratch/finetune" / item,
     )
     if not processes.is_main():
         return
@@ -89,12 +92,14 @@ def _classes(feature_set: FeatureSet) -> list[str]:
     return [str(name) for name in classes]
 
 
-def _trainer(params: CandidateParams, feature_set: FeatureSet, classes: list[str], resources: Compute) -> Trainer[Any]:
+def _trainer(
+    root: Path, item: str, params: CandidateParams, feature_set: FeatureSet, classes: list[str], resources: Compute
+) -> Trainer[Any]:
     """The trainer of the candidate's family; only its libraries are imported."""
     if isinstance(params, TransformerParams):
         from tasks.finetune.transformer import TransformerTrainer
 
-        return TransformerTrainer(feature_set, classes, resources)
+        return TransformerTrainer(feature_set, classes, resources, _earlier(root, item, params))
     if feature_set.form == "words":
         from tasks.finetune.small import SmallNetworkTrainer
 
@@ -102,6 +107,21 @@ def _trainer(params: CandidateParams, feature_set: FeatureSet, classes: list[str
     from tasks.finetune.classical import ClassicalTrainer
 
     return ClassicalTrainer(feature_set, classes, resources)
+
+
+def _earlier(root: Path, item: str, params: TransformerParams) -> Path | None:
+    """The folder of the model that training starts from, None for none; through the link that DVC looks at."""
+    declared = params.warm_folder
+    if declared is None:
+        return None
+    link = root / links.MODELS / item
+    if not (root / declared).is_dir():
+        fix = "Correct the path; it is taken from the project's folder."
+        raise BadInput(f"candidates.{item}.warm_start", "an existing folder", str(declared), fix)
+    if not (link.is_dir() and link.samefile(root / declared)):
+        found = "a link to another folder" if link.is_dir() else "none"
+        raise BadInput(str(links.MODELS / item), f"a link to {declared}", found, links.REFRESH)
+    return link
 
 
 def _fit(trainer: Trainer[Any], params: CandidateParams, validating: CrossValidationParams, scratch: Path) -> Result:
@@ -163,6 +183,8 @@ def _write(
         "precision": fitted.precision,
         "threads": resources.threads,
     }
+    if "weights" in fitted.notes:
+        costs["trained_share"] = round(fitted.notes["trained_weights"] / fitted.notes["weights"], 6)
     write_json(root / "costs" / "fit" / f"{item}.json", costs)
     record.device = fitted.device
     record.notes |= {"precision": fitted.precision, **fitted.notes}

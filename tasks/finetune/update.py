@@ -99,7 +99,7 @@ class Updates:
         buffers = [buffer.clone() for buffer in self.network.buffers()]
         while True:
             # What is dropped depends on step and process alone: a resumed training and a repeated step draw the same.
-            torch.manual_seed(_seed(self.compute.seed, step, processes.number()))
+            torch.manual_seed(step_seed(self.compute.seed, step, processes.number()))
             loss = self._summed(self._own(batch))
             if loss is not None:
                 return loss
@@ -206,5 +206,6 @@ def autocast(compute: Compute) -> torch.autocast:
     return torch.autocast(compute.device, dtype=torch.bfloat16, enabled=compute.precision == "bfloat16")
 
 
-def _seed(seed: int, step: int, process: int) -> int:
+def step_seed(seed: int, step: int, process: int) -> int:
+    """The seed of what is drawn in one step by one process."""
     return int(np.random.SeedSequence([seed, step, process]).generate_state(1, np.uint64)[0] >> 1)

@@ -136,6 +136,40 @@ def test_a_file_of_vectors_that_is_missing_is_told(tmp_path: Path) -> None:
         refresh(root)
 
 
+MODELS = """
+candidates:
+  far: {model: transformer, warm_start: "path:../earlier"}
+  cold: {model: transformer, warm_start: none}
+  plain: {model: naive_bayes}
+"""
+
+
+def test_every_candidate_has_an_entry_for_its_earlier_model(tmp_path: Path) -> None:
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier/candidate.json").write_text("{}")
+    root = _workspace(tmp_path / "w", MODELS)
+    refresh(root)
+    links = root / "links/models"
+    assert (links / "far").resolve() == tmp_path / "earlier"
+    assert (links / "cold").read_text() == (links / "plain").read_text() == "none\n"
+
+    (root / "params.yaml").write_text("candidates: {far: {model: transformer}}\n")
+    refresh(root)
+    assert [(path.name, path.read_text()) for path in links.iterdir()] == [("far", "none\n")]
+    assert (tmp_path / "earlier/candidate.json").exists(), "the model itself was removed, not the link"
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [("../nowhere", "an existing folder"), ("models/candidates/far", "a folder that no run writes")],
+)
+def test_an_earlier_model_that_cannot_be_taken_is_told(tmp_path: Path, folder: str, message: str) -> None:
+    root = _workspace(tmp_path / "w", MODELS.replace("../earlier", folder))
+    (root / "models/candidates/far").mkdir(parents=True)
+    with pytest.raises(BadInput, match=rf"candidates\.far\.warm_start: expected {message}, found {folder}"):
+        refresh(root)
+
+
 def test_sources_outside_are_linked_and_those_inside_only_listed(tmp_path: Path) -> None:
     root = _workspace(tmp_path / "w")
     for name in ("w/data/source/in.csv", "out/b.csv", "out/a.csv", "out/deep/c.csv", "set/rows.csv"):

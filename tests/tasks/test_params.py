@@ -106,7 +106,7 @@ def test_an_unknown_block_is_refused() -> None:
 def test_all_problems_are_reported_together() -> None:
     tree = changed("seed", -1)
     tree["clean"]["colour"] = 1
-    tree["candidates"]["finetune"]["epochs"] = 0
+    tree["candidates"]["finetune"]["epochs"] = -1
     tree["features"]["minilm"]["encoder"] = "bert"
     found = " ".join(problems(tree))
     for path in ("seed:", "clean.colour:", "candidates.finetune.epochs:", "features.minilm.encoder:"):
@@ -142,7 +142,8 @@ def _uncomment(line: str) -> str:
     bare = line.lstrip(" ")
     head = bare.removeprefix("# ").split(":")[0]
     known = {"format", "encoding", "delimiter", "quote", "header", "pattern", "max_chars", "salt", "validation_from",
-             "test_from"}  # fmt: skip
+             "test_from", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets", "adapter_size",
+             "unfreeze_epochs", "contrastive"}  # fmt: skip
     return line.replace("# ", "", 1) if bare.startswith("# ") and head in known else line
 
 

@@ -144,10 +144,17 @@ CHANGES: dict[str, list[Any]] = {
     "clip_value": [0.001], "dropout": [0.5], "loss": ["focal"], "focal_gamma": [1.0], "label_smoothing": [0.0],
     "consistency": [1.0], "average_epochs": [2], "best_by": ["accuracy", "loss", "last"], "patience": [1],
     "class_weight": ["balanced", "sampled", {"access": 3.0}], "pooling": ["cls", "max"], "head_rate_factor": [3.0],
-    "encoder_dropout": [0.3], "head_start": ["random"], "mixup": [0.4],
+    "encoder_dropout": [0.3], "head_start": ["random"], "mixup": [0.4], "tune": ["lora", "adapter", "head"],
+    "lora_rank": [2], "lora_alpha": [4.0], "lora_dropout": [0.5], "lora_targets": [["query", "value"]], "adapter_size": [4],
+    "freeze_embeddings": [True], "freeze_layers": [1, 2], "reinit_layers": [1, 2], "layer_rate_decay": [0.5],
+    "unfreeze": ["gradual"], "unfreeze_epochs": [0.5], "contrastive": [{"learning_rate": 0.001, "epochs": 1}],
 }  # fmt: skip
-NO_SWITCHES = {"features", "model", "search", "tune"}
-NEEDS = {"focal_gamma": {"loss": "focal"}}
+NO_SWITCHES = {"features", "model", "search"}
+LORA = {"tune": "lora"}
+NEEDS: dict[str, dict[str, object]] = {
+    "focal_gamma": {"loss": "focal"}, "lora_rank": LORA, "lora_alpha": LORA, "lora_dropout": LORA,
+    "lora_targets": LORA, "adapter_size": {"tune": "adapter"}, "unfreeze_epochs": {"unfreeze": "gradual"},
+}  # fmt: skip
 UNEVEN = ALL[:14]  # classes of 5, 5 and 4 rows
 
 
@@ -165,8 +172,8 @@ def changed(tokens: FeatureSet, scratch: Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_every_switch_of_training_is_tried_here() -> None:
     switches = {*TrainingParams.model_fields, *TransformerParams.model_fields} - NO_SWITCHES
-    assert switches == {*CHANGES, "checkpoint_steps"}
-    assert get_args(TransformerParams.model_fields["tune"].annotation) == ("full",), "a switch by now"
+    assert switches == {*CHANGES, "checkpoint_steps", "warm_start"}, "test_warm_start.py tries the last"
+    assert {"full", *CHANGES["tune"]} == set(get_args(TransformerParams.model_fields["tune"].annotation))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,87 @@
+"""Parameters of transfer: how much of what an encoder knows is kept, and what of it is trained."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tasks.block import Block
+
+NONE = "none"
+_PATH = "path:"
+Name = Annotated[str, Field(min_length=1)]
+
+
+class ContrastiveParams(Block):
+    """Contrastive tuning of the encoder before its head (Tunstall et al. 2022)."""
+
+    epochs: int = Field(default=5, ge=1)
+    """Passes over the train rows, each of which puts every row beside another of its class; few rows want more."""
+    batch_rows: int = Field(default=32, ge=2)
+    """Rows of a batch, at most, all pairs of which count; more show each row more others at once."""
+    learning_rate: float = Field(default=2e-5, gt=0, le=1)
+    """The highest rate, after the warm-up; warm-up, schedule, decay and clipping are the candidate's."""
+
+
+class TransferParams(Block):
+    """What of an encoder is trained, from where, and how fast."""
+
+    tune: Literal["full", "lora", "adapter", "head"]
+    """`full` trains all weights of the encoder; `lora` products of two thin matrices beside its linear maps (Hu et al.
+    2021), `adapter` narrow hidden layers beside its feed-forward layers (Houlsby et al. 2019; side by side as He et al.
+    2022 have it), which both leave the encoder's own weights alone and are merged into them at the end; `head` leaves
+    the encoder as it is, so that its vectors are computed once."""
+    lora_rank: int = Field(default=8, ge=1, le=1024)
+    """With `tune: lora`: columns of each thin matrix; more can change more, and take more time and disk."""
+    lora_alpha: float = Field(default=16.0, gt=0)
+    """With `tune: lora`: the product counts `lora_alpha / lora_rank` times; higher acts as a higher rate does."""
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """With `tune: lora`: share of the values before the thin matrices dropped in training."""
+    lora_targets: Literal["all"] | list[Name] = "all"
+    """With `tune: lora`: `all` linear maps within the layers, or those whose name ends so, such as [query, value]."""
+    adapter_size: int = Field(default=64, ge=1, le=4096)
+    """With `tune: adapter`: hidden values of each adapter; more can learn more, and slow the model down."""
+    freeze_embeddings: bool = False
+    """Whether what stands below the layers stays as it is; saves time where the vocabulary is large."""
+    freeze_layers: int = Field(default=0, ge=0)
+    """The lowest layers that stay as they are, with the embeddings below them; more is faster and forgets less."""
+    reinit_layers: int = Field(default=0, ge=0)
+    """The top layers that start anew at random (Zhang et al. 2021, section 4), as the last layers may know only what
+    the encoder was pretrained for; more forgets more."""
+    layer_rate_decay: float = Field(default=1.0, gt=0, le=1)
+    """Rate of each layer as a share of the rate of the one above it (Howard and Ruder 2018, section 3.2, with 1 / 2.6);
+    1 for none, lower spares the lower layers."""
+    unfreeze: Literal["none", "gradual"] = "none"
+    """`gradual` trains the head alone at first, then one more layer at a time from the top (Howard and Ruder 2018,
+    section 3.3); `patience` counts from when all are trained."""
+    unfreeze_epochs: float = Field(default=1.0, gt=0)
+    """With `unfreeze: gradual`: epochs, or a part of one, from one layer to the next; lower is sooner."""
+    contrastive: ContrastiveParams | None = None
+    """Tuning of the encoder before its head, by pairs of texts of the same class and of others; for few rows a class.
+    The head then starts as `head_start` says, on the tuned encoder. null for none."""
+    warm_start: str = NONE
+    """`none`, or `path:<folder>` of an earlier fine-tuned model, whose encoder and rows of the head training starts
+    from. Folds and trials start without it, as the earlier model may have learnt from rows that they hold out."""
+
+    @field_validator("warm_start")
+    @classmethod
+    def _somewhere(cls, value: str) -> str:
+        if value != NONE and not (value.startswith(_PATH) and value.removeprefix(_PATH).strip()):
+            raise ValueError("none, or path:<folder>")
+        return value
+
+    @model_validator(mode="after")
+    def _has_something_to_act_on(self) -> Self:
+        if self.tune == "head":
+            whole = ("freeze_embeddings", "freeze_layers", "layer_rate_decay", "unfreeze", "contrastive")
+            acting = [name for name in whole if getattr(self, name) != type(self).model_fields[name].default]
+            if acting:
+                raise ValueError(f"no {acting[0]} with tune: head, which trains nothing of the encoder")
+        if self.tune != "full" and self.reinit_layers:
+            raise ValueError("reinit_layers with tune: full alone, as layers that start anew must be trained")
+        return self
+
+    @property
+    def warm_folder(self) -> Path | None:
+        """The folder of the earlier model as declared, None without a warm start."""
+        return None if self.warm_start == NONE else Path(self.warm_start.removeprefix(_PATH)).expanduser()
