@@ -36,7 +36,7 @@ def test_a_batch_has_the_gradient_of_mixed_vectors_and_mixed_targets() -> None:
     training = bag.training(Path("unused"), network, rows, mixup=0.6, label_smoothing=0.0)
     training.updates._gradients(np.arange(12), 5)
     ours = copied({name: tensor.grad for name, tensor in network.named_parameters() if tensor.grad is not None})
-    torch.manual_seed(update._seed(bag.COMPUTE.seed, 5, 0))
+    torch.manual_seed(update.step_seed(bag.COMPUTE.seed, 5, 0))
     mix = mixing.draw(0.6, 12, "cpu")
     assert mix is not None and 0.02 < mix.share < 0.98 and not torch.equal(mix.partners, torch.arange(12))
     network.zero_grad()
