@@ -4,7 +4,9 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 
 - `links/libraries/<distribution>`: to the installed distribution's `METADATA`, which holds its version;
 - `links/sources/`: to data files outside `data/source/`, with `index.json` saying which is which;
-- `links/encoders/<name>`: to the folder that an encoder is taken from, or a file with its hub revision;
+- `links/encoders/<name>`: to the folder that an encoder is taken from, or a file with its hub revision; of an encoder
+  that starts from another one, those of the other;
+- `links/texts/<name>/`: to the files of texts that an encoder is adapted to, with `index.json` saying which is which;
 - `links/vectors/<name>`: to the file that a feature set's word vectors are read from, or a file that says `none`.
 
 `regraft` (and `make setup`) refreshes the links; this module is how a stage reads and checks them.
@@ -18,7 +20,7 @@ from tasks.errors import BadInput
 
 FOLDER = Path("links")
 LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER / "encoders"
-VECTORS = FOLDER / "vectors"
+VECTORS, TEXTS = FOLDER / "vectors", FOLDER / "texts"
 INDEX = "index.json"
 REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 
