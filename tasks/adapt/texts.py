@@ -64,7 +64,7 @@ def _delimited(rows: "csv.DictReader[str]", name: str) -> Iterator[str]:
             yield row[_COLUMN] or ""
     except csv.Error as error:
         fix = "Correct that line, or save the texts as .jsonl."
-        raise BadInput(f"{name}, line {rows.line_num}", "a row of a CSV file", str(error), fix) from None
+        raise BadInput(f"{name}, line {rows.reader.line_num}", "a row of a CSV file", str(error), fix) from None
 
 
 def _value(line: str, where: str) -> str:
