@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from flows import sources
+from tasks.base_encoder import base_of
 from tasks.block import PARAMS, load
 from tasks.errors import BadInput
 from tasks.files import remove, replacing
-from tasks.links import ENCODERS, LIBRARIES, MODELS, SOURCES, VECTORS, metadata_file
+from tasks.links import ENCODERS, LIBRARIES, MODELS, SOURCES, TEXTS, VECTORS, metadata_file
 
-Entry = Path | str | Mapping[str, str]
+Entry = Path | str | Mapping[str, Path | str]
 """A link to a path; a file's text; or a folder of files by name."""
 
 _HUB = re.compile(r"(?P<id>[\w.-]+(/[\w.-]+)?)@(?P<revision>[0-9a-f]{40})")
@@ -32,7 +33,8 @@ def refresh(root: Path) -> None:
     graph = load(root / "dvc.yaml")
     _keep(root / LIBRARIES, {name: metadata_file(_installed(name)) for name in sorted(_libraries(graph))})
     encoders = params.get("encoders") or {}
-    _keep(root / ENCODERS, {name: _encoder(root, name, entry, set(encoders)) for name, entry in encoders.items()})
+    _keep(root / ENCODERS, {name: _encoder(root, base_of(name, encoders), encoders) for name in encoders})
+    _keep(root / TEXTS, {name: sources.texts(root, name, entry) for name, entry in encoders.items()})
     features = params.get("features") or {}
     _keep(root / VECTORS, {name: _vectors(root, name, entry) for name, entry in features.items()})
     candidates = params.get("candidates") or {}
@@ -56,9 +58,10 @@ def _installed(name: str) -> Any:
         raise BadInput(name, "an installed library", "none in this environment", "Run `make setup`.") from None
 
 
-def _encoder(root: Path, name: str, entry: Any, names: set[str]) -> Entry:
+def _encoder(root: Path, name: str, encoders: Mapping[str, Any]) -> Entry:
+    """Where the files of an encoder are that has a place of its own, as `base_of` makes sure."""
     where = f"{PARAMS}: encoders.{name}.source"
-    source = str(entry.get("source") if isinstance(entry, dict) else entry)
+    source = str(encoders[name]["source"])
     kind, _, rest = source.partition(":")
     if kind == "package":
         return _packaged(where, rest)
@@ -69,16 +72,11 @@ def _encoder(root: Path, name: str, entry: Any, names: set[str]) -> Entry:
                 where, "an existing folder", rest, "Correct the path; it is taken from the project's folder."
             )
         return folder.resolve()
-    if kind == "hub":
-        match = _HUB.fullmatch(rest)
-        if match is None:
-            fix = "Name the commit in full, so that the same model is taken each time."
-            raise BadInput(where, "hub:<id>@<revision of 40 hexadecimal digits>", source, fix)
-        return {"revision.txt": f"{match['id']}@{match['revision']}\n"}
-    if source in names:
-        return {"encoder.txt": f"{source}\n"}
-    fix = f"Write package:<module>, path:<folder>, hub:<id>@<revision>, or one of {', '.join(sorted(names))}."
-    raise BadInput(where, "a source of an encoder", source, fix)
+    match = _HUB.fullmatch(rest)
+    if match is None:
+        fix = "Name the commit in full, so that the same model is taken each time."
+        raise BadInput(where, "hub:<id>@<revision of 40 hexadecimal digits>", source, fix)
+    return {"revision.txt": f"{match['id']}@{match['revision']}\n"}
 
 
 def _vectors(root: Path, name: str, entry: Any) -> Entry:

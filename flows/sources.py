@@ -1,10 +1,11 @@
-"""What `ingest.sources` names, as entries of `links/sources`, so that DVC notices when any of it changes."""
+"""What `ingest.sources` and the `texts` of encoders name, as entries of `links/`, so that DVC notices when any of it
+changes."""
 
 import glob
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,27 @@ def entries(root: Path, declared: Sequence[str]) -> dict[str, Path | str]:
     Raises:
         BadInput: if a file is missing, a pattern matches nothing, or a remote file cannot be looked at.
     """
+    return _indexed({source: _found(root, source) for source in declared})
+
+
+def texts(root: Path, name: str, entry: Any) -> dict[str, Path | str]:
+    """The entries for the texts that an encoder declares, with an index of which file or pattern has which.
+
+    Raises:
+        BadInput: if a file is missing or a pattern matches nothing.
+    """
+    declared = (entry.get("texts") if isinstance(entry, dict) else None) or []
+    key = f"encoders.{name}.texts"
+    found = {str(one): _matches(root, str(one), str(one), key) for one in declared}
+    return _indexed({one: [(match.name, match.resolve()) for match in matches] for one, matches in found.items()})
+
+
+def _indexed(found: Mapping[str, list[tuple[str, Path | str]]]) -> dict[str, Path | str]:
     made: dict[str, Path | str] = {}
     index: dict[str, list[str]] = {}
-    for source in declared:
+    for source, entries_of in found.items():
         names = []
-        for base, entry in _found(root, source):
+        for base, entry in entries_of:
             name = f"{len(made) + 1:03d}-{base}"
             made[name] = entry
             names.append(name)
@@ -71,16 +88,21 @@ def _commit(source: str, name: str, revision: str | None) -> str:
 
 
 def _local(root: Path, source: str, pattern: str) -> list[tuple[str, Path | str]]:
+    inside = _normal(root / INSIDE)
+    matches = _matches(root, source, pattern, "ingest.sources")
+    outside = (match for match in matches if not _normal(match).is_relative_to(inside))
+    return [(match.name, match.resolve()) for match in outside]
+
+
+def _matches(root: Path, source: str, pattern: str, key: str) -> list[Path]:
     path = root / Path(pattern).expanduser()
     # Not Path.glob: the pattern may be absolute.
     matches = [path] if path.exists() else [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
     if not matches:
         what = "a file that exists" if not glob.has_magic(pattern) else "a pattern that matches a file"
-        fix = "Correct ingest.sources, or put the file there; paths are taken from the project's folder."
+        fix = f"Correct {key}, or put the file there; paths are taken from the project's folder."
         raise BadInput(f"params.yaml: {source}", what, "none", fix)
-    inside = _normal(root / INSIDE)
-    outside = (match for match in matches if not _normal(match).is_relative_to(inside))
-    return [(match.name, match.resolve()) for match in outside]
+    return matches
 
 
 def _normal(path: Path) -> Path:

@@ -34,7 +34,7 @@ class Tokenizer:
     """
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
-        self._tokenizer = _open_tokenizer(folder)
+        self._tokenizer = open_tokenizer(folder)
         self.max_tokens = max_tokens
         self.pad_id: int = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0
 
@@ -57,7 +57,12 @@ class Tokenizer:
         return [list(row) for row in ids]
 
 
-def _open_tokenizer(folder: Path) -> Any:
+def open_tokenizer(folder: Path) -> Any:
+    """The tokenizer of transformers that a folder holds.
+
+    Raises:
+        BadInput: if it holds none.
+    """
     from transformers import AutoTokenizer
 
     expected, fix = "a tokenizer that transformers loads", "Save the encoder's tokenizer there as tokenizer.json."

@@ -4,9 +4,11 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 
 - `links/libraries/<distribution>`: to the installed distribution's `METADATA`, which holds its version;
 - `links/sources/`: to data files outside `data/source/`, with `index.json` saying which is which;
-- `links/encoders/<name>`: to the folder that an encoder is taken from, or a file with its hub revision;
+- `links/encoders/<name>`: to the folder that an encoder is taken from, or a file with its hub revision; of an encoder
+  that starts from another one, those of the other;
+- `links/texts/<name>/`: to the files of texts that an encoder is adapted to, with `index.json` saying which is which;
 - `links/vectors/<name>`: to the file that a feature set's word vectors, or those of its augmentation, are read from, or
-  a file that says `none`.
+  a file that says `none`;
 - `links/models/<candidate>`: to the folder of the earlier model that its training starts from, or a file that says
   `none`.
 
@@ -21,7 +23,7 @@ from tasks.errors import BadInput
 
 FOLDER = Path("links")
 LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER / "encoders"
-VECTORS, MODELS = FOLDER / "vectors", FOLDER / "models"
+VECTORS, MODELS, TEXTS = FOLDER / "vectors", FOLDER / "models", FOLDER / "texts"
 INDEX = "index.json"
 REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 

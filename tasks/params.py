@@ -8,12 +8,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tasks import block
-from tasks.adapt.params import EncoderParams
+from tasks.adapt.params import OBJECTIVES, EncoderParams
+from tasks.base_encoder import base_of
 from tasks.block import PARAMS
 from tasks.clean.params import CleanParams
 from tasks.compute import ComputeParams
 from tasks.embed.params import KINDS, FeatureParams
-from tasks.errors import ParamsError, Problem
+from tasks.errors import BadInput, ParamsError, Problem
 from tasks.evaluate.params import EvaluateParams
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams
 from tasks.ingest.params import IngestParams
@@ -63,7 +64,7 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
     values: dict[str, Any] = _top(tree, problems)
     for name, model in _BLOCKS.items():
         values[name] = _checked(model, tree.get(name, {}), name, problems)
-    values["encoders"] = _members(tree, "encoders", problems, lambda value: EncoderParams)
+    values["encoders"] = _members(tree, "encoders", problems, _by("objective", OBJECTIVES, "none"))
     values["features"] = _members(tree, "features", problems, _by("kind", KINDS))
     values["candidates"] = _members(tree, "candidates", problems, _by("model", MODELS))
     problems += _disagreements(values["encoders"], values["features"], values["candidates"], tree)
@@ -113,11 +114,11 @@ def _members(tree: Mapping[str, Any], at: str, problems: list[Problem], choose: 
     return good
 
 
-def _by(key: str, table: Mapping[str, type[BaseModel]]) -> Any:
-    """A function from a block to the model that its `key` names, or the problem with it."""
+def _by(key: str, table: Mapping[str, type[BaseModel]], default: str | None = None) -> Any:
+    """A function from a block to the model that its `key` (or else `default`) names, or the problem with it."""
 
     def choose(value: object) -> type[BaseModel] | Problem:
-        word = value.get(key) if isinstance(value, dict) else None
+        word = value.get(key, default) if isinstance(value, dict) else None
         if isinstance(word, str) and word in table:
             return table[word]
         return Problem(key, f"one of {', '.join(table)}", "nothing" if word is None else repr(word))
@@ -136,6 +137,7 @@ def _disagreements(
     declared = {name: _mapping(tree, name) for name in ("encoders", "features", "candidates")}
     if "none" in encoders:
         found.append(Problem("encoders.none", "another name", "`none`, which stands for no encoder"))
+    found += [problem for name in encoders for problem in _baseless(name, declared["encoders"])]
     for name, feature in features.items():
         if feature.kind in ("encoder", "tokens") and feature.encoder not in declared["encoders"]:
             allowed = _one_of(declared["encoders"])
@@ -152,6 +154,15 @@ def _disagreements(
         if name not in used:
             found.append(Problem(f"features.{name}", "a feature set that a candidate reads", "one that nothing uses"))
     return found
+
+
+def _baseless(name: str, encoders: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the encoder that another one starts from."""
+    try:
+        base_of(name, encoders)
+    except BadInput as error:
+        return [Problem(f"encoders.{name}.source", error.expected, repr(error.found))]
+    return []
 
 
 def _unreadable(name: str, candidate: Any, feature: FeatureParams) -> list[Problem]:

@@ -17,8 +17,8 @@ STAGES: dict[str, dict[str, Any]] = {
 # Libraries that change no number of any stage: they parse parameters, draw pages, fetch files, store what was
 # computed. Everything else that a stage can import must be among its dependencies.
 WITHOUT_NUMBERS = {"pydantic", "ruamel", "jinja2", "markupsafe", "threadpoolctl", "safetensors", "huggingface_hub"}
-# Parquet holds the same rows whichever version wrote it; ingest also reads foreign files with it.
-STORES = {"pyarrow": {"ingest"}}
+# Parquet holds the same rows whichever version wrote it; ingest and adapt also read foreign files with it.
+STORES = {"pyarrow": {"ingest", "adapt"}}
 
 
 # What finetune could import, but has no use for: it reads features that are made, and runs no saved model.

@@ -1,4 +1,4 @@
-"""Parameters of one encoder."""
+"""Parameters of one encoder, by its objective."""
 
 import re
 from typing import Annotated, Literal
@@ -6,13 +6,22 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from tasks.block import Block
+from tasks.encoder import Pooling
 
-_FORMS = re.compile(r"package:[A-Za-z_]\w*(/[\w.\-/]+)?|path:.+|hub:[\w.\-]+(/[\w.\-]+)?@[0-9a-f]{40}")
+_FORMS = r"package:[A-Za-z_]\w*(/[\w.\-/]+)?|path:.+|hub:[\w.\-]+(/[\w.\-]+)?@[0-9a-f]{40}"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_\-]*"
+_ALLOWED = "`package:<module>`, `path:<folder>` or `hub:<id>@<commit of 40 hex digits>`"
+
+
+def _check_place(value: str) -> str:
+    if not re.fullmatch(_FORMS, value):
+        raise ValueError(_ALLOWED)
+    return value
 
 
 def _check_source(value: str) -> str:
-    if not _FORMS.fullmatch(value):
-        raise ValueError("`package:<module>`, `path:<folder>` or `hub:<id>@<commit of 40 hex digits>`")
+    if not re.fullmatch(f"{_FORMS}|{_NAME}", value):
+        raise ValueError(f"{_ALLOWED}, or the name of an encoder")
     return value
 
 
@@ -22,16 +31,98 @@ def _check_digest(value: str) -> str:
     return value
 
 
+def _check_texts(value: list[str]) -> list[str]:
+    endings = (".txt", ".csv", ".jsonl", ".parquet")
+    if any("://" in one or one.startswith("hub:") or not one.endswith(endings) for one in value):
+        raise ValueError(f"files or globs of files on this machine that end in {', '.join(endings)}")
+    return value
+
+
 Digest = Annotated[str, AfterValidator(_check_digest)]
 
 
-class EncoderParams(Block):
-    """Where an encoder comes from and what is done to it."""
+class _Encoder(Block):
+    sha256: dict[str, Digest] = Field(default_factory=dict)
+    """Files and the checksum that each must have, such as `{model.safetensors: 53aa...}`; optional. Of an adapted
+    encoder, the files that it starts from."""
 
-    source: Annotated[str, AfterValidator(_check_source)]
+
+class PinnedParams(_Encoder):
+    """An encoder that stays as it is."""
+
+    source: Annotated[str, AfterValidator(_check_place)]
     """`package:<module>` (an installed package that holds an encoder), `path:<folder>`, or
     `hub:<id>@<commit>`; a commit is asked for because a name or branch can change under you."""
     objective: Literal["none"] = "none"
     """`none` pins the encoder's files, so that their bytes are versioned with everything else."""
-    sha256: dict[str, Digest] = Field(default_factory=dict)
-    """Files and the checksum that each must have, such as `{model.safetensors: 53aa...}`; optional."""
+
+
+class AdaptedParams(_Encoder):
+    """An encoder whose training goes on with texts of the domain: the train rows, and files without labels."""
+
+    source: Annotated[str, AfterValidator(_check_source)]
+    """What it starts from: the name of an encoder of objective none, or a place as such an encoder has."""
+    texts: Annotated[list[str], AfterValidator(_check_texts)] = Field(default_factory=list)
+    """Files, or globs, of more texts of the domain: .txt with a text a line, or .csv, .jsonl or .parquet with a column
+    `text`. The cleaning rules of `clean` act on them. Texts of the validation and test rows are left out."""
+    max_tokens: int = Field(default=128, ge=3)
+    """Longer texts lose their end; more takes more time and memory."""
+    epochs: int = Field(default=3, ge=1, le=1000)
+    """Passes over the texts; the weights after the last are kept."""
+    batch_rows: int = Field(default=32, ge=2)
+    """Texts between two updates; more take more memory."""
+    learning_rate: float = Field(default=5e-5, gt=0, le=1)
+    """The highest rate, after the warm-up; higher moves the encoder further from where it was."""
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    """Share of the steps in which the rate rises; then it falls to zero in a line."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Decoupled; higher pulls weights closer to zero. Biases and norms are spared."""
+    clip_norm: float = Field(default=1.0, gt=0)
+    """Largest norm of all gradients together; lower makes single batches count less."""
+    held_out: float = Field(default=0.05, gt=0, lt=0.5)
+    """Share of the texts that are not trained on and tell the loss before and after; at least two texts."""
+    checkpoint_steps: int = Field(default=500, ge=1)
+    """Steps between checkpoints within an epoch; fewer lose less when a run is stopped."""
+
+
+class MlmParams(AdaptedParams):
+    """Continued pretraining: guessing words that are hidden (Devlin et al. 2019, section 3.1; Gururangan et al. 2020).
+
+    Whole words are hidden (Cui et al. 2019, section 2.2), Chinese ones as jieba cuts them.
+    """
+
+    objective: Literal["mlm"]
+    mask_share: float = Field(default=0.15, gt=0, le=0.6)
+    """Share of a text's tokens that have to be guessed; more is harder, and more is learned from each text."""
+    head_rate_factor: float = Field(default=5.0, gt=0)
+    """The rate of a new head as a multiple of the encoder's; without effect where the encoder brings its head."""
+    encoder_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of values dropped within the encoder; takes a fifth of the time on a CPU."""
+
+
+class SimcseParams(AdaptedParams):
+    """Contrastive learning: a text's two vectors, made with unlike dropout, against those of the others in its batch.
+
+    Unsupervised SimCSE (Gao, Yao and Chen 2021, section 3).
+    """
+
+    objective: Literal["simcse"]
+    epochs: int = Field(default=1, ge=1, le=1000)
+    """Passes over the texts; the weights after the last are kept."""
+    batch_rows: int = Field(default=64, ge=2)
+    """Texts between two updates, among which each has to be told from the others; more take more memory."""
+    learning_rate: float = Field(default=3e-5, gt=0, le=1)
+    """The highest rate, after the warm-up; higher moves the encoder further from where it was."""
+    pooling: Pooling = "mean"
+    """How token vectors become one: their mean, the first (`cls`), or the largest values (`max`); take what the feature
+    sets of this encoder have."""
+    temperature: float = Field(default=0.05, gt=0)
+    """What similarities are divided by; lower makes the nearest other texts count more."""
+    encoder_dropout: float = Field(default=0.1, gt=0, lt=1)
+    """Share of values dropped within the encoder: what makes the two vectors unlike."""
+
+
+EncoderParams = PinnedParams | MlmParams | SimcseParams
+
+OBJECTIVES: dict[str, type[EncoderParams]] = {"none": PinnedParams, "mlm": MlmParams, "simcse": SimcseParams}
+"""What can be done to an encoder, by the word in `objective`."""

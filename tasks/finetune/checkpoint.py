@@ -5,24 +5,22 @@ stage runs), and are found again only by a run with the same fingerprint: same p
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
+from tasks import snapshots
 from tasks.compute import Compute
-from tasks.files import read_json, remove, replacing, sha256, write_json
 from tasks.finetune import processes
 from tasks.finetune.averaging import Weights
 from tasks.finetune.gradients import Window
+from tasks.snapshots import Snapshots, nested, prefixed, under
 
 LIBRARIES = ("numpy", "peft", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 """Libraries that a training's numbers depend on; `dvc.yaml` lists them for the stage too."""
@@ -71,7 +69,7 @@ class State:
         }
 
 
-class Checkpoints:
+class Checkpoints(Snapshots):
     """The checkpoints of one training.
 
     Args:
@@ -79,17 +77,14 @@ class Checkpoints:
         fingerprint: of all that determines the result.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        self.folder = folder / fingerprint[:16]
-
     def save(self, state: State, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Writes a checkpoint and then removes those before it."""
-        tensors = _prefixed("network.", network.state_dict())
+        tensors = prefixed("network.", network.state_dict())
         for number, values in optimiser.state_dict()["state"].items():
-            tensors |= _prefixed(f"optimiser.{number}.", values)
+            tensors |= prefixed(f"optimiser.{number}.", values)
         for number, weights in enumerate(state.recent):
-            tensors |= _prefixed(f"recent.{number}.", weights)
-        tensors |= _prefixed("best.", state.best)
+            tensors |= prefixed(f"recent.{number}.", weights)
+        tensors |= prefixed("best.", state.best)
         self._write(state, tensors, state.step * 10 + (state.batch == 0))
 
     def finish(self, state: State) -> None:
@@ -97,23 +92,13 @@ class Checkpoints:
 
         Checkpoints of earlier fingerprints go.
         """
-        self._write(state, _prefixed("best.", state.best), state.step * 10 + 9)
+        self._write(state, prefixed("best.", state.best), state.step * 10 + 9)
         if processes.is_main():
-            for folder in self.folder.parent.iterdir():
-                if folder != self.folder:
-                    remove(folder)
+            self.forget_others()
 
     def _write(self, state: State, tensors: Weights, number: int) -> None:
-        if not processes.is_main():
-            return
-        earlier = [folder for folder in self._complete() if folder.name != str(number)]
-        with replacing(self.folder / str(number)) as partial:
-            partial.mkdir(parents=True)
-            on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-            save_file(on_cpu, partial / "tensors.safetensors")
-            write_json(partial / "state.json", state.as_dict())
-        for folder in earlier:
-            remove(folder)
+        if processes.is_main():
+            self.write(number, tensors, state.as_dict())
 
     def restore(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> State | None:
         """Puts network and optimiser back where the last checkpoint has them.
@@ -123,32 +108,22 @@ class Checkpoints:
         Returns:
             The state, or None if there is no checkpoint.
         """
-        complete = self._complete()
-        if not complete:
+        last = self.read()
+        if last is None:
             return None
-        values = read_json(complete[-1] / "state.json")
+        values, tensors = last
         state = State(**values | {"window": Window(**values["window"])})
-        tensors = load_file(complete[-1] / "tensors.safetensors")
-        state.best = _under(tensors, "best.")
-        recent = _nested(_under(tensors, "recent."))
+        state.best = under(tensors, "best.")
+        recent = nested(under(tensors, "recent."))
         state.recent = [recent[number] for number in sorted(recent)]
-        weights = _under(tensors, "network.")
+        weights = under(tensors, "network.")
         if not weights:  # the training had ended; its best weights are all that is needed
             return state
         network.load_state_dict(weights)
         frame = optimiser.state_dict()
-        frame["state"] = _nested(_under(tensors, "optimiser."))
+        frame["state"] = nested(under(tensors, "optimiser."))
         optimiser.load_state_dict(frame)
         return state
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a checkpoint to go on from."""
-        return bool(self._complete())
-
-    def _complete(self) -> list[Path]:
-        folders = [path for path in self.folder.glob("[0-9]*") if (path / "state.json").exists()]
-        return sorted(folders, key=lambda path: int(path.name))
 
 
 def fingerprint(
@@ -161,27 +136,6 @@ def fingerprint(
         recipe: all parameters of the candidate.
         rows: the train rows that are shown, of which a fold has some.
     """
-    room = Path(__file__).parent
-    code = {
-        str(file.relative_to(room.parent)): sha256(file) for file in [*room.glob("*.py"), *room.parent.glob("*.py")]
-    }
-    versions = {name: version(name) for name in LIBRARIES}
     shown = hashlib.sha256(np.ascontiguousarray(rows, dtype="<i8").tobytes()).hexdigest()
-    whole = [manifest, recipe, asdict(compute), shown, processes.count(), code, versions]
-    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def _prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> Weights:
-    return {prefix + name: tensor for name, tensor in tensors.items()}
-
-
-def _under(tensors: Weights, prefix: str) -> Weights:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _nested(tensors: Weights) -> dict[int, Weights]:
-    nested: dict[int, Weights] = {}
-    for name, tensor in tensors.items():
-        number, _, key = name.partition(".")
-        nested.setdefault(int(number), {})[key] = tensor
-    return nested
+    parts = [manifest, recipe, asdict(compute), shown, processes.count()]
+    return snapshots.fingerprint(Path(__file__).parent, LIBRARIES, *parts)

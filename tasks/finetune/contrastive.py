@@ -21,11 +21,11 @@ from tasks.errors import BadInput
 from tasks.finetune import averaging, gradients
 from tasks.finetune import optimiser as optimisers
 from tasks.finetune.checkpoint import Checkpoints, State
-from tasks.finetune.order import Indices
 from tasks.finetune.params import TransformerParams
 from tasks.finetune.transfer import ContrastiveParams
 from tasks.finetune.update import Rows, autocast, step_seed
 from tasks.network import Classifier
+from tasks.order import Indices
 from tasks.progress import Progress, log
 
 _DRAWS = 1  # tells these random numbers from those of the training that follows with the same seed

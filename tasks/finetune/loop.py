@@ -14,11 +14,11 @@ from tasks.errors import BadInput
 from tasks.finetune import averaging, gradients, memory, processes, weighting
 from tasks.finetune import optimiser as optimisers
 from tasks.finetune.checkpoint import Checkpoints, State
-from tasks.finetune.order import Indices, epoch_batches
 from tasks.finetune.params import TrainingParams
 from tasks.finetune.scores import Point, validation_scores
 from tasks.finetune.thaw import Thaw
 from tasks.finetune.update import Rows, Updates, autocast
+from tasks.order import Indices, epoch_batches
 from tasks.progress import Progress, log
 
 __all__ = ["Rows", "Training"]

@@ -10,8 +10,9 @@ from torch import nn
 from tasks import encoder as encoders
 from tasks.compute import Compute
 from tasks.finetune import gradients, losses, memory, mixing, processes
-from tasks.finetune.order import Indices, parts
+from tasks.finetune.order import parts
 from tasks.finetune.params import TrainingParams
+from tasks.order import Indices
 from tasks.progress import log
 
 

@@ -1,12 +1,13 @@
 """`reports/`: the choice for programs (JSON), for the terminal (Markdown) and for people (a page)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.files import replacing, write_json
 from tasks.scores import LOWER_IS_BETTER
 from tasks.select import dataset, heatmap, mistakes, recipe, scatter, svg, template, training, whisker, wording
+from tasks.select.adaptation import Adapted
 from tasks.select.choice import Choice, Standing
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
@@ -17,7 +18,9 @@ VERDICT = "PROMOTE"  # as long as there is no champion, the winner goes into ser
 _PAIRS, _HARD_ROWS = 15, 15
 
 
-def selection(evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> dict[str, Any]:
+def selection(
+    evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams, adapted: Sequence[Adapted] = ()
+) -> dict[str, Any]:
     """The content of `reports/selection.json`."""
     return {
         "winner": choice.winner,
@@ -27,6 +30,7 @@ def selection(evidence: Evidence, choice: Choice, examination: Examination, para
         "level": params.level,
         "rows": evidence.rows,
         "candidates": [_standing(evidence, standing, params) for standing in choice.standings],
+        "adaptation": [one.as_json() for one in adapted],
         "test": examination.as_json(),
         "champion": None,
     }
@@ -39,17 +43,19 @@ def write(
     examination: Examination,
     params: SelectParams,
     declared: Mapping[str, Mapping[str, Any]],
+    adapted: Sequence[Adapted] = (),
 ) -> None:
     """Writes all three reports.
 
     Args:
         declared: the candidates' parameters in `params.yaml`, by name.
+        adapted: what is known of the adapted encoders.
     """
-    facts = _facts(root, evidence, choice, examination, params, declared)
+    facts = _facts(root, evidence, choice, examination, params, declared) | {"adapted": adapted}
     for name in ("report.md", "report.html"):
         with replacing(root / FOLDER / name) as partial:
             partial.write_text(template.render(name, **facts), encoding="utf-8")
-    write_json(root / FOLDER / "selection.json", selection(evidence, choice, examination, params))
+    write_json(root / FOLDER / "selection.json", selection(evidence, choice, examination, params, adapted))
 
 
 def _standing(evidence: Evidence, standing: Standing, params: SelectParams) -> dict[str, Any]:

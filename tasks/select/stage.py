@@ -7,7 +7,7 @@ from tasks import block, compute
 from tasks.errors import ParamsError, Problem
 from tasks.progress import log
 from tasks.records import Record
-from tasks.select import bundle, evidence, report, wording
+from tasks.select import adaptation, bundle, evidence, report, wording
 from tasks.select.choice import choose
 from tasks.select.examination import examine
 from tasks.select.params import SelectParams
@@ -28,10 +28,13 @@ def run(root: Path, item: str | None, record: Record) -> None:
     choice = choose(found, params, computing.seed)
     for reason in choice.reasons:
         log(reason)
+    adapted = adaptation.read(root, found, params, computing.seed, block.load(root / block.PARAMS))
+    for sentence in (sentence for one in adapted for sentence in one.sentences):
+        log(sentence)
     examination = examine(root, choice.winner, params, computing)
     record.rows_out, record.device = examination.rows, examination.device
     bundle.write(root, found, choice, examination, params)
-    report.write(root, found, choice, examination, params, candidates)
+    report.write(root, found, choice, examination, params, candidates, adapted)
     low, high = examination.intervals["macro_f1"]
     log(
         f"{report.VERDICT}: {choice.winner}, test macro F1 {wording.measure(examination.measures['macro_f1'])} "

@@ -70,7 +70,8 @@ encoders:
   exact: {{source: "package:toyencoder/model"}}
   local: {{source: "path:../folder"}}
   hub: {{source: "hub:org/name@{REVISION}"}}
-  adapted: {{source: packaged}}
+  adapted: {{source: packaged, objective: mlm}}
+  far: {{source: hub, objective: simcse}}
 """,
     )
     refresh(root)
@@ -79,7 +80,8 @@ encoders:
     assert (links / "packaged").resolve() == (links / "exact").resolve() == model
     assert (links / "local").resolve() == tmp_path / "folder"
     assert (links / "hub/revision.txt").read_text() == f"org/name@{REVISION}\n"
-    assert (links / "adapted/encoder.txt").read_text() == "packaged\n"
+    assert (links / "adapted").resolve() == model
+    assert (links / "far/revision.txt").read_text() == f"org/name@{REVISION}\n"
     assert "toyencoder" not in sys.modules
 
 
@@ -97,6 +99,40 @@ encoders:
 def test_an_encoder_that_cannot_be_found_is_told(tmp_path: Path, source: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         refresh(_workspace(tmp_path / "w", f'encoders: {{one: {{source: "{source}"}}}}\n'))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("two", "objective none with a source of its own"), ("one", "another encoder than itself")],
+)
+def test_a_chain_or_a_loop_of_encoders_is_told(tmp_path: Path, source: str, message: str) -> None:
+    entries = f"{{source: {source}, objective: mlm}}, two: {{source: one, objective: mlm}}"
+    with pytest.raises(BadInput, match=message):
+        refresh(_workspace(tmp_path / "w", f"encoders: {{one: {entries}}}\n"))
+
+
+def test_every_encoder_has_an_entry_for_its_texts(tmp_path: Path) -> None:
+    for name in ("far/b.txt", "far/a.txt", "w/data/source/notes.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    texts = "[../far/*.txt, data/source/notes.csv]"
+    root = _workspace(
+        tmp_path / "w",
+        f"encoders: {{plain: {{source: 'path:../far'}}, more: {{source: plain, objective: mlm, texts: {texts}}}}}",
+    )
+    refresh(root)
+    links = root / "links/texts"
+    assert json.loads((links / "plain/index.json").read_text()) == {}
+    assert json.loads((links / "more/index.json").read_text()) == {
+        "../far/*.txt": ["001-a.txt", "002-b.txt"], "data/source/notes.csv": ["003-notes.csv"],
+    }  # fmt: skip
+    assert (links / "more/001-a.txt").resolve() == tmp_path / "far/a.txt"
+    assert (links / "more/003-notes.csv").resolve() == root / "data/source/notes.csv"
+
+    (tmp_path / "far/a.txt").unlink()
+    (tmp_path / "far/b.txt").unlink()
+    with pytest.raises(BadInput, match=r"Correct encoders\.more\.texts"):
+        refresh(root)
 
 
 VECTORS = """

@@ -80,7 +80,7 @@ def test_a_link_to_another_folder_than_declared_is_noticed(tmp_path: Path, sourc
         adapt.run(tmp_path, "tiny", Record(tmp_path, "adapt@tiny"))
 
 
-@pytest.mark.parametrize("source", ["minilm", "hub:some/model", "hub:some/model@main", "package:", "http://x"])
+@pytest.mark.parametrize("source", ["tiny", "hub:some/model", "hub:some/model@main", "package:", "http://x"])
 def test_a_source_that_could_change_or_cannot_be_read_is_refused(tmp_path: Path, source: str) -> None:
     tiny.params(tmp_path, encoders={"tiny": {"source": source, "objective": "none"}})
     with pytest.raises(ParamsError, match=r"encoders\.tiny\.source: expected `package:"):

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks import block
+from tasks.adapt.params import OBJECTIVES
 from tasks.embed.params import KINDS
 from tasks.errors import BadInput, ParamsError
 from tasks.finetune.params import MODELS
@@ -56,7 +58,20 @@ WRONG = [
     ("clean.split.validation", 0.7, "clean.split.validation: expected less than 0.5, given 0.7"),
     ("encoders.minilm.source", "minilm", "encoders.minilm.source: expected `package:<module>`, `path:<folder>` or "
      "`hub:<id>@<commit of 40 hex digits>`, given 'minilm'"),
-    ("encoders.minilm.objective", "mlm", "encoders.minilm.objective: expected 'none', given 'mlm'"),
+    ("encoders.minilm.objective", "bert",
+     "encoders.minilm.objective: expected one of none, mlm, simcse, given 'bert'"),
+    ("encoders.minilm.mask_share", 0.2, "encoders.minilm.mask_share: expected no such key, given 0.2"),
+    ("encoders.more", {"source": "a b", "objective": "mlm"}, "encoders.more.source: expected `package:<module>`, "
+     "`path:<folder>` or `hub:<id>@<commit of 40 hex digits>`, or the name of an encoder, given 'a b'"),
+    ("encoders.more", {"source": "bert", "objective": "mlm"}, "encoders.more.source: expected package:<module>, "
+     "path:<folder>, hub:<id>@<commit> or the name of an encoder, given 'bert'"),
+    ("encoders.more", {"source": "more", "objective": "mlm"},
+     "encoders.more.source: expected another encoder than itself, given 'more'"),
+    ("encoders.more", {"source": "minilm", "objective": "mlm", "texts": ["https://x/a.txt"]},
+     "encoders.more.texts: expected files or globs of files on this machine that end in .txt, .csv, .jsonl, .parquet, "
+     "given ['https://x/a.txt']"),
+    ("encoders.more", {"source": "minilm", "objective": "simcse", "mask_share": 0.1},
+     "encoders.more.mask_share: expected no such key, given 0.1"),
     ("features.minilm.encoder", "bert", "features.minilm.encoder: expected one of minilm, given 'bert'"),
     ("features.minilm.kind", "vectors", f"features.minilm.kind: expected one of {', '.join(KINDS)}, given 'vectors'"),
     ("features.tfidf.words", [2, 1],
@@ -120,6 +135,34 @@ def test_an_empty_mapping_is_refused() -> None:
 def test_the_encoder_none_cannot_be_declared() -> None:
     tree = changed("encoders.none", {"source": "package:x"})
     assert "encoders.none: expected another name, given `none`, which stands for no encoder" in problems(tree)
+
+
+def test_an_adapted_encoder_cannot_start_from_another_adapted_one() -> None:
+    tree = changed("encoders.first", {"source": "minilm", "objective": "mlm"})
+    check_tree(tree)
+    tree["encoders"]["second"] = {"source": "first", "objective": "simcse"}
+    sentence = "encoders.second.source: expected an encoder of objective none with a source of its own"
+    assert any(line.startswith(sentence) for line in problems(tree))
+
+
+def test_the_adapted_encoder_in_the_comments_holds_and_shows_every_key() -> None:
+    """The values are the defaults of its objective; those that it does not have are said to be of the other one."""
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    start = lines.index("  # minilm_helpdesk:")
+    block_lines = [line[4:] for line in takewhile(lambda line: line.startswith("  #"), lines[start:])]
+    shown = YAML(typ="safe").load("\n".join(block_lines))["minilm_helpdesk"]
+    fields = {name: set(model.model_fields) for name, model in OBJECTIVES.items()}
+    assert set(shown) == (fields["mlm"] | fields["simcse"]) - {"sha256"}
+    own = {key: value for key, value in shown.items() if key in fields["mlm"]}
+    full = OBJECTIVES["mlm"].model_validate(own)
+    assert full == OBJECTIVES["mlm"].model_validate({"source": "minilm", "objective": "mlm"})
+    notes = {line.split(":")[0].strip(): line for line in block_lines}
+    simcse = OBJECTIVES["simcse"].model_validate({"source": "minilm", "objective": "simcse"}).model_dump()
+    for key in fields["mlm"] & fields["simcse"] - {"source", "objective", "sha256"}:
+        other = re.search(r"simcse: ([\d.e-]+)", notes[key])
+        assert simcse[key] == (YAML(typ="safe").load(other[1].rstrip(".")) if other else shown[key]), key
+    for key in fields["simcse"] - fields["mlm"]:
+        assert simcse[key] == shown[key]
 
 
 def test_a_block_that_is_wrong_hides_no_other() -> None:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from scipy.special import softmax
 
 from tasks import encoder as encoders
-from tasks import features, network, rows
+from tasks import features, network, rows, snapshots
 from tasks.compute import Compute
 from tasks.embed import stage as embed
 from tasks.features import FeatureSet
@@ -147,7 +147,8 @@ CHANGES: dict[str, list[Any]] = {
     "encoder_dropout": [0.3], "head_start": ["random"], "mixup": [0.4], "tune": ["lora", "adapter", "head"],
     "lora_rank": [2], "lora_alpha": [4.0], "lora_dropout": [0.5], "lora_targets": [["query", "value"]],
     "adapter_size": [4], "freeze_embeddings": [True], "freeze_layers": [1, 2], "reinit_layers": [1, 2],
-    "layer_rate_decay": [0.5], "unfreeze": ["gradual"], "unfreeze_epochs": [0.5], "contrastive": [{"learning_rate": 0.001, "epochs": 1}],
+    "layer_rate_decay": [0.5], "unfreeze": ["gradual"], "unfreeze_epochs": [0.5],
+    "contrastive": [{"learning_rate": 0.001, "epochs": 1}],
 }  # fmt: skip
 NO_SWITCHES = {"features", "model", "search"}
 LORA = {"tune": "lora"}
@@ -221,9 +222,9 @@ def test_a_fingerprint_knows_all_that_determines_a_training(
         key(), key(manifest={**tokens.manifest, "sha256": {}}), key(params=recipe | {"epochs": 9}),
         key(compute=replace(COMPUTE, threads=2)), key(shown=ALL[1:]), key(shown=ALL[::-1]),
     ]  # fmt: skip
-    monkeypatch.setattr(checkpoint, "version", lambda name: "99")
+    monkeypatch.setattr(snapshots, "version", lambda name: "99")
     keys.append(key())
-    monkeypatch.setattr(checkpoint, "sha256", lambda file: "other code")
+    monkeypatch.setattr(snapshots, "sha256", lambda file: "other code")
     keys.append(key())
     for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(name, value)

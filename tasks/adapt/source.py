@@ -1,0 +1,68 @@
+"""The folder or hub repository that an encoder's files are taken from."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks import block, links
+from tasks.adapt.hub import download
+from tasks.adapt.params import PinnedParams
+from tasks.base_encoder import base_of
+from tasks.errors import BadInput, ParamsError, Problem
+
+
+def declared(root: Path) -> dict[str, Any]:
+    """The block `encoders` as it was written.
+
+    Raises:
+        ParamsError: if there is none.
+    """
+    found = block.load(root / block.PARAMS).get("encoders")
+    if not isinstance(found, dict):
+        raise ParamsError(block.PARAMS, [Problem("encoders", "a mapping of encoders", repr(found))])
+    return found
+
+
+def place(root: Path, item: str, source: str) -> str:
+    """Where an encoder's files come from, in the form of `package:`, `path:` or `hub:`.
+
+    Args:
+        source: as the encoder declares it: such a place, or the name of another encoder.
+
+    Raises:
+        BadInput: if it names an encoder that this one cannot start from.
+        ParamsError: if that encoder is wrong in itself.
+    """
+    base = base_of(item, declared(root))
+    if base == item:
+        return source
+    # Read only to check the link: what the files are, DVC sees through it.
+    return block.read(root, f"encoders.{base}", PinnedParams).source
+
+
+def folder(root: Path, item: str, source: str) -> Path:
+    """The folder of the files, through the link that DVC looks at, or from the cache of the hub.
+
+    Args:
+        source: in the form of `package:`, `path:` or `hub:`.
+
+    Raises:
+        BadInput: if the link leads somewhere else.
+        TransientError: if the hub cannot be reached.
+    """
+    link = root / links.ENCODERS / item
+    form, _, rest = source.partition(":")
+    where = str(links.ENCODERS / item)
+    if form == "hub":
+        noted = link / "revision.txt"
+        if noted.is_file() and noted.read_text(encoding="utf-8").strip() != rest:
+            raise BadInput(where, f"a note of {rest}", "one of another revision", links.REFRESH)
+        name, _, revision = rest.partition("@")
+        return download(name, revision)
+    if not link.is_dir():
+        raise BadInput(where, f"a link to {source}", "none", links.REFRESH)
+    there = root / Path(rest).expanduser()
+    if form == "path" and not (there.exists() and link.samefile(there)):
+        raise BadInput(where, f"a link to {rest}", "a link to another folder", links.REFRESH)
+    if form == "package" and rest.split("/")[0] not in link.resolve().parts:
+        raise BadInput(where, f"a link into {rest}", "a link to another folder", links.REFRESH)
+    return link
