@@ -87,7 +87,7 @@ class Training:
     def _keep_start(self, state: State) -> None:
         """Keeps and scores the weights as they are, where no epoch is wanted."""
         loss = self._scores(self.train)["validation_loss"]
-        scores = self._scores(self.validation)
+        scores = self._validate()
         state.curve.append(Point(epoch=0, step=0, train_loss=loss, learning_rate=0.0, **scores).as_dict())
         state.best = averaging.copied(self.network.state_dict())
 
@@ -139,7 +139,7 @@ class Training:
 
     def _end_epoch(self, state: State) -> None:
         own = self._average(state)
-        scores = self._scores(self.validation)
+        scores = self._validate()
         better = self._keep(state, scores)
         if own is not None:
             self.network.load_state_dict(own)
@@ -182,6 +182,9 @@ class Training:
         elif self.thaw.is_over(state.step - 1):  # else more is to be trained, which may well make it better
             state.stale += 1
         return better
+
+    def _validate(self) -> dict[str, float]:
+        return self._scores(self.validation)
 
     def _scores(self, rows: Rows) -> dict[str, float]:
         self.network.eval()
