@@ -41,7 +41,8 @@ def fitted(name: str) -> Any:
     params: Any = MODELS[name].model_validate({"features": "f", "model": name, **SMALL.get(name, {})})
     row = ESTIMATORS[name]
     dense = X.toarray() if name in ("gradient_boosting", "linear_discriminant") else X
-    model = row.fit(row.build(params, 1), dense, labels, None, Compute(1, 1, "cpu", "float32"))
+    origins = np.arange(len(labels))
+    model = row.fit(row.build(params, 1), dense, labels, None, Compute(1, 1, "cpu", "float32"), origins)
     return Pipeline([("features", vectorizer), ("select", select), ("classifier", model)])
 
 

@@ -21,6 +21,7 @@ from tasks.finetune import averaging, loop, memory, order, update
 from tasks.finetune import optimiser as optimisers
 from tasks.finetune.checkpoint import Checkpoints, State
 from tasks.finetune.loop import Rows
+from tasks.order import epoch_batches
 from tests import bag
 from tests.bag import Bag, Plain
 from tests.imports import ROOT
@@ -356,11 +357,11 @@ def test_gradients_that_vanish_are_warned_of(tmp_path: Path, capsys: pytest.Capt
 
 def test_an_epoch_sees_every_row_once_with_like_lengths_together() -> None:
     lengths = list(np.random.default_rng(0).integers(3, 60, size=500))
-    batches = order.epoch_batches(lengths, 16, seed=1, epoch=0)
+    batches = epoch_batches(lengths, 16, seed=1, epoch=0)
     assert sorted(np.concatenate(batches)) == list(range(500))
     padded = sum(len(batch) * max(lengths[row] for row in batch) for batch in batches)
     assert padded < 1.1 * sum(lengths)
-    other = order.epoch_batches(lengths, 16, seed=1, epoch=1)
+    other = epoch_batches(lengths, 16, seed=1, epoch=1)
     assert not np.array_equal(np.concatenate(batches), np.concatenate(other))
 
 
