@@ -92,7 +92,7 @@ def test_an_override_holds_for_one_run(by_flow: Project) -> None:
 
 
 STARTS = {
-    "tasks/rules.py": {"clean", "embed", "finetune", "evaluate", "select"},
+    "tasks/rules.py": {"clean", "adapt", "embed", "finetune", "evaluate", "select"},
     "tasks/finetune/order.py": {"finetune"},
     "tasks/select/wording.py": {"select"},
     "tasks/scores.py": {"evaluate", "select"},
