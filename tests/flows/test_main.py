@@ -155,7 +155,7 @@ def test_a_stop_ends_all_and_says_how_to_go_on(project: Project, number: int) ->
     with project.started("run", "scale@two", "--set", "scales.two.offset=1") as process:
         wait_until(lambda: project.has("../runs", "scale@two"))
         os.kill(process.pid, number)
-        text, _ = process.communicate(timeout=240)
+        text, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Stopping scale@two" in text
     assert "`regraft run` continues" in text

@@ -143,6 +143,7 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - the tests have one thread here
         )
         try:
             yield process
@@ -186,3 +187,7 @@ def kill(process: "subprocess.Popen[str]") -> None:
     """As the kernel does when memory runs out: no chance to tidy up, for it or its group."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell sets to be ignored in what it runs behind
