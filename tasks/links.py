@@ -49,7 +49,7 @@ def check(root: Path) -> None:
 
 
 def _folder(dist: Distribution) -> str:
-    # Not by `dist.files`: every stage asks for some twenty libraries, and making paths of all their files takes 0.6 s.
+    # Not by `dist.files`: making paths of all files of some twenty libraries takes 0.2 s a stage.
     found = re.search(r"^([^/\n]+\.dist-info)/METADATA,", dist.read_text("RECORD") or "", re.MULTILINE)
     if found:
         return found[1]

@@ -27,12 +27,13 @@ RECIPE: dict[str, Any] = {
 ALL = np.arange(48)
 
 
-def tokens(root: Path, encoder: Path) -> FeatureSet:
-    """Makes the feature set in a new workspace; 48 train rows of three classes."""
+def tokens(root: Path, encoder: Path, **changes: object) -> FeatureSet:
+    """Makes the feature set in a new workspace, with some values changed; 48 train rows of three classes."""
     tiny.clean_rows(root)
     (root / "models/encoders").mkdir(parents=True)
     (root / "models/encoders/tiny").symlink_to(encoder)
-    tiny.params(root, features={"ids": {"kind": "tokens", "encoder": "tiny", "max_tokens": 16}}, candidates={})
+    declared = {"kind": "tokens", "encoder": "tiny", "max_tokens": 16} | changes
+    tiny.params(root, features={"ids": declared}, candidates={})
     embed.run(root, "ids", Record(root, "embed@ids"))
     return features.load(root / "data/features/ids")
 

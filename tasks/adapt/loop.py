@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from tasks.adapt import optimiser as optimisers
+from tasks import optimiser as optimisers
 from tasks.adapt.objective import HELD_OUT, TRAIN, Objective
 from tasks.adapt.params import AdaptedParams
 from tasks.errors import BadInput
@@ -45,7 +45,7 @@ class Adaptation:
     def __init__(self, objective: Objective, params: AdaptedParams, snapshots: Snapshots) -> None:
         self.objective, self.params, self.snapshots = objective, params, snapshots
         self.network, self.seed = objective.network, objective.compute.seed
-        self.optimiser = optimisers.build(objective, params)
+        self.optimiser = optimisers.build(objective.peak_rates(params.learning_rate), params.weight_decay)
         self.parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.lengths = objective.lengths("train")
         self.steps_per_epoch = -(-len(self.lengths) // params.batch_rows)

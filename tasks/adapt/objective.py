@@ -1,7 +1,7 @@
 """What an encoder is trained for when it is adapted."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,12 @@ class Objective(ABC):
     @abstractmethod
     def trained(self) -> dict[str, torch.Tensor]:
         """The weights that the encoder has now, by their names in the network that `tasks.encoder` loads."""
+
+    def peak_rates(self, learning_rate: float) -> Iterator[tuple[nn.Parameter, float]]:
+        """The weights that are trained, each with its highest rate."""
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                yield parameter, learning_rate * (self.head_rate_factor if name in self.fresh else 1.0)
 
     def autocast(self) -> torch.autocast:
         """Within it, products are computed in bfloat16 where that is the precision; weights stay in float32."""

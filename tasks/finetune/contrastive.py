@@ -16,12 +16,13 @@ import torch
 from torch.nn import functional
 
 from tasks import encoder as encoders
+from tasks import optimiser as optimisers
 from tasks.compute import Compute
 from tasks.errors import BadInput
 from tasks.finetune import averaging, gradients
-from tasks.finetune import optimiser as optimisers
 from tasks.finetune.checkpoint import Checkpoints, State
 from tasks.finetune.params import TransformerParams
+from tasks.finetune.rates import peak_rates
 from tasks.finetune.transfer import ContrastiveParams
 from tasks.finetune.update import Rows, autocast, step_seed
 from tasks.network import Classifier
@@ -60,7 +61,8 @@ class Contrast:
         settings = self._settings
         self.classifier.to(self.compute.device)
         changed = {"learning_rate": settings.learning_rate}
-        optimiser = optimisers.build(self.classifier, self.params.model_copy(update=changed))
+        rates = peak_rates(self.classifier, self.params.model_copy(update=changed))
+        optimiser = optimisers.build(rates, self.params.weight_decay)
         state = self.checkpoints.restore(self.classifier, optimiser) or State()
         before = state.seconds
         while state.epoch < settings.epochs:

@@ -9,12 +9,13 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
+from tasks import optimiser as optimisers
 from tasks.compute import Compute
 from tasks.errors import BadInput
 from tasks.finetune import averaging, gradients, memory, processes, weighting
-from tasks.finetune import optimiser as optimisers
 from tasks.finetune.checkpoint import Checkpoints, State
 from tasks.finetune.params import TrainingParams
+from tasks.finetune.rates import peak_rates
 from tasks.finetune.scores import Point, validation_scores
 from tasks.finetune.thaw import Thaw
 from tasks.finetune.update import Rows, Updates, autocast
@@ -51,7 +52,7 @@ class Training:
     ) -> None:
         self.network, self.train, self.validation = network.to(compute.device), train, validation
         self.params, self.compute, self.checkpoints, self.classes = params, compute, checkpoints, list(classes)
-        self.optimiser = optimisers.build(network, params)
+        self.optimiser = optimisers.build(peak_rates(network, params), params.weight_decay)
         weights = weighting.class_weights(params.class_weight, train.labels, self.classes)
         self.updates = Updates(network, self.optimiser, train, weights, params, compute, params.accumulate)
         self.epoch_rows = len(train.ids) if params.class_weight != "sampled" else len(self._drawn(0))

@@ -50,7 +50,7 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
 
     def fit(self, params: TransformerParams, rows: Indices, scratch: Path) -> FittedNetwork:
         """As for every network; a warm start is for all train rows alone, as it may have learnt from any of them."""
-        if len(rows) < len(self.ids["train"]):
+        if len(rows) < len(self.feature_set.row_ids("train")):  # which its ids outnumber where it has altered copies
             params = params.model_copy(update={"warm_start": NONE})
         return super().fit(params, rows, scratch)
 

@@ -159,7 +159,7 @@ class Updates:
             return [self._logits(ids, mask)]
         # Both in one batch: products of twice the rows take less than twice the time.
         passes = list(self._logits(ids.repeat(2, 1), None if mask is None else mask.repeat(2, 1)).chunk(2))
-        if not self._passes_compared and torch.allclose(*passes, rtol=1e-3, atol=1e-5):
+        if not self._passes_compared and torch.allclose(passes[0], passes[1], rtol=1e-3, atol=1e-5):
             log("warning: consistency has no effect: without any dropout, both passes of a row are the same")
         self._passes_compared = True
         return passes

@@ -17,12 +17,13 @@ from scipy.special import softmax
 from transformers import AlbertConfig, AlbertModel, BertModel, ModernBertConfig, ModernBertModel
 
 from tasks import encoder as encoders
-from tasks import network, rows
+from tasks import network, optimiser, rows
 from tasks.errors import BadInput, ParamsError
 from tasks.features import FeatureSet
 from tasks.files import read_json, sha256
-from tasks.finetune import bottleneck, layers, optimiser
+from tasks.finetune import bottleneck, layers
 from tasks.finetune.checkpoint import Checkpoints
+from tasks.finetune.rates import peak_rates
 from tasks.finetune.transformer import TransformerTrainer
 from tasks.finetune.tuned import Tuned
 from tasks.network import Classifier
@@ -233,7 +234,8 @@ def test_an_encoder_that_is_not_trained_runs_once_a_row(
 
 def test_each_layer_has_its_share_of_the_rate_of_the_one_above(ids: FeatureSet) -> None:
     classifier = tuned(ids, layer_rate_decay=0.5, learning_rate=0.01, head_rate_factor=3.0)
-    built = optimiser.build(classifier, tuning.params(layer_rate_decay=0.5, learning_rate=0.01, head_rate_factor=3.0))
+    params = tuning.params(layer_rate_decay=0.5, learning_rate=0.01, head_rate_factor=3.0)
+    built = optimiser.build(peak_rates(classifier, params), 0.01)
     rates = {id(weight): group["peak"] for group in built.param_groups for weight in group["params"]}
     wanted = {"head": 0.03, "encoder.pooler": 0.01, "encoder.encoder.layer.1": 0.01, "encoder.encoder.layer.0": 0.005,
               "encoder.embeddings": 0.0025}  # fmt: skip

@@ -91,6 +91,15 @@ def test_folds_start_without_the_earlier_model(ids: FeatureSet, earlier: Path, t
     assert digest(fit(ids, tmp_path / "a", part, earlier=earlier, **WARM)) == digest(fit(ids, tmp_path / "b", part))
 
 
+def test_rows_with_altered_copies_start_from_the_earlier_model_too(
+    tiny_encoder: Path, earlier: Path, tmp_path: Path
+) -> None:
+    """All train rows are fewer than rows and copies together, and were once taken for a fold."""
+    augmented = tuning.tokens(tmp_path / "root", tiny_encoder, augment={"copies": 1, "swap": 0.5})
+    warm, cold = fit(augmented, tmp_path / "warm", earlier=earlier, **WARM), fit(augmented, tmp_path / "cold")
+    assert digest(warm) != digest(cold)
+
+
 def test_a_checkpoint_of_another_earlier_model_is_not_resumed(
     ids: FeatureSet, earlier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
