@@ -36,7 +36,7 @@ run: $(READY)  ## Run the pipeline; ends with a selected model and a report
 
 .PHONY: test
 test: $(READY)  ## Run all tests (offline, on CPU)
-	@python -m pytest
+	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: check
 check: $(READY)  ## Check style and types
