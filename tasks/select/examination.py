@@ -47,8 +47,11 @@ class Examination:
         return {"rows": self.rows, "set_aside": self.set_aside, **self.measures, "intervals": intervals}
 
 
-def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -> Examination:
+def examine(root: Path, winner: Path, params: SelectParams, computing: Compute) -> Examination:
     """Loads the winner and measures it on the test rows; call it once, after the choice is made.
+
+    Args:
+        winner: the folder of its trained model, in the workspace.
 
     Raises:
         BadInput: if there are no test rows, or one has a label that the winner was never shown.
@@ -57,7 +60,7 @@ def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -
     texts, labels = rows.strings(table, "text"), rows.strings(table, "label")
     if not texts:
         raise BadInput(str(TEST), "at least one row", "none", "Give more rows, or a larger test share.")
-    model = load(root / "models/candidates" / winner, computing.threads, computing.device)
+    model = load(root / winner, computing.threads, computing.device)
     index = {label: number for number, label in enumerate(model.labels)}
     unknown = sorted(set(labels) - set(index))
     if unknown:

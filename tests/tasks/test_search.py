@@ -11,7 +11,7 @@ from tasks import features
 from tasks.compute import Compute
 from tasks.errors import BadInput
 from tasks.finetune.cross_validation import out_of_fold
-from tasks.finetune.folds import folds
+from tasks.folds import folds
 from tasks.finetune.memory import too_little
 from tasks.finetune.params import CandidateParams, CrossValidationParams, LinearSvmParams, TextCnnParams
 from tasks.finetune.search import search
