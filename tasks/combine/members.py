@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from tasks import predictions, rows
 from tasks.combination import Probabilities, align
@@ -90,10 +91,14 @@ def out_of_fold(root: Path, members: Members) -> OutOfFold | None:
             expected = f"predictions of the same {len(ids):,} rows as those of {members.names[0]}"
             raise BadInput(where, expected, f"{table.num_rows:,} rows that differ", _AGAIN)
         if number < 2 or number != numbers[0]:
-            raise BadInput(where, f"predictions in {max(numbers)} folds, as of the others", f"{number} folds", _AGAIN)
-    parts = [align(predictions.probabilities(table), predictions.classes(table), members.labels)
-             for table in tables.values()]  # fmt: skip
+            expected = f"predictions in {numbers[0]} folds, as those of {members.names[0]}"
+            raise BadInput(where, expected, str(number), _AGAIN)
+    parts = [_aligned(table, members.labels) for table in tables.values()]
     return OutOfFold(ids, np.asarray(actual, dtype=str), parts, numbers[0])
+
+
+def _aligned(table: pa.Table, labels: Sequence[str]) -> Probabilities:
+    return align(predictions.probabilities(table), predictions.classes(table), labels)
 
 
 def without(root: Path, members: Members) -> list[str]:

@@ -65,6 +65,7 @@ def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:
         "model": describe,
         "parts": parts,
         "families": {part.card["family"] for part in parts},
+        "method": read_json(folder / COMBINATION)["method"] if describe["family"] == "ensemble" else None,
         "methods": {read_json(file)["method"] for file in folder.rglob(COMBINATION)},
         "folder": SELECTED.as_posix(),
         "trusted": _trusted(folder),

@@ -18,7 +18,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     """Chooses on validation or out-of-fold predictions, opens the test split for the winner, writes model and reports.
 
     Raises:
-        BadInput: if a declared candidate or ensemble has not been trained and measured, or the test split cannot be used.
+        BadInput: if a declared candidate or ensemble has not been made and measured, or the test split cannot be used.
         ParamsError: if no candidate is declared.
     """
     params = block.read(root, "select", SelectParams)
@@ -60,15 +60,14 @@ def declared(root: Path) -> Declared:
     """What is declared; what removed candidates and ensembles left behind is not looked at.
 
     Raises:
-        ParamsError: if there is none.
+        ParamsError: if there is no candidate.
     """
     tree = block.load(root / block.PARAMS)
     found = tree.get("candidates")
     if not isinstance(found, dict) or not found:
         raise ParamsError(block.PARAMS, [Problem("candidates", "at least one candidate", repr(found))])
-    candidates, ensembles = ({str(name): params for name, params in some.items()} for some in (found, _ensembles(tree)))
-    return Declared(candidates, ensembles)
+    return Declared(_named(found), _named(tree.get("ensembles") or {}))
 
 
-def _ensembles(tree: dict[str, Any]) -> dict[str, Any]:
-    return tree.get("ensembles") or {}
+def _named(blocks: dict[Any, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {str(name): params for name, params in blocks.items()}

@@ -1,6 +1,5 @@
 """The saved form of an ensemble, and how answers are combined: each method against a calculation by hand."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from tasks.combination import Combination, align, stacked
 from tasks.errors import BadInput
 from tasks.files import read_json, write_json
 from tasks.rules import Rules
-from tests.tasks.evaluated_workspace import CLASSES, write_model, write_vectors, write_words
+from tests.tasks.evaluated_workspace import CLASSES, write_ensemble, write_model, write_vectors, write_words
 
 TEXTS = ["invoice wifi", "holiday holiday", "router payment cable", "ROUTER"]
 ONE = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
@@ -21,23 +20,8 @@ TWO = np.array([[0.1, 0.7, 0.2], [0.1, 0.6, 0.3]])
 THREE = np.array([[0.0, 0.1, 0.9], [0.3, 0.3, 0.4]])
 
 
-def build(folder: Path, members: Sequence[Path], combination: Combination, labels: Sequence[str] = CLASSES) -> Path:
-    """Writes an ensemble of saved models; their copies are its members."""
-    for number, member in enumerate(members):
-        shutil.copytree(member, folder / ensemble.MEMBERS / f"m{number}")
-    ensemble.write(folder, [f"m{number}" for number in range(len(members))], combination)
-    model.write_card(
-        folder,
-        name="both",
-        family="ensemble",
-        labels=labels,
-        rules=ensemble.NO_RULES,
-        recipe={"model": "ensemble"},
-        features={},
-        search=None,
-        notes={},
-    )
-    return folder
+def build(folder: Path, members: Sequence[Path], combination: Combination) -> Path:
+    return write_ensemble(folder, {f"m{number}": member for number, member in enumerate(members)}, combination)
 
 
 def test_the_mean_and_the_weighted_mean() -> None:
@@ -113,7 +97,8 @@ def test_an_ensemble_can_be_a_member_and_the_card_names_all_libraries(tmp_path: 
 def test_the_same_ensemble_gives_the_same_bytes(tmp_path: Path) -> None:
     folder = write_model(tmp_path, "nb")
     regression = LogisticRegression().fit(stacked([ONE, TWO]), ["billing", "leave"])
-    made = [build(tmp_path / name, [folder], Combination("stack", regression=regression)) for name in ("a", "b")]
+    stack = Combination("stack", regression=regression)
+    made = [build(tmp_path / place / "both", [folder], stack) for place in ("here", "there")]
     files = [sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file()) for one in made]
     assert files[0] == files[1]
     assert all((made[0] / file).read_bytes() == (made[1] / file).read_bytes() for file in files[0])
