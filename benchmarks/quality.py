@@ -95,4 +95,5 @@ def changes(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "cross_validation.folds": 0,
         "features": {recipe.candidate["features"]: recipe.features},
         "candidates": {recipe.name: recipe.candidate},
+        "ensembles": {},
     }

@@ -50,7 +50,7 @@ class Workspace:
 
     def __init__(self, folder: Path, changes: Mapping[str, Any]) -> None:
         self.folder = folder
-        for name in ("flows", "tasks", "models/encoders/none", "data/source"):
+        for name in ("flows", "tasks", "models/encoders/none", "models/ensembles", "data/source"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
             (folder / name).parent.mkdir(exist_ok=True)

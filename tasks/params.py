@@ -12,6 +12,7 @@ from tasks.adapt.params import OBJECTIVES, EncoderParams
 from tasks.base_encoder import base_of
 from tasks.block import PARAMS
 from tasks.clean.params import CleanParams
+from tasks.combine.params import FITTED, METHODS, EnsembleParams
 from tasks.compute import ComputeParams
 from tasks.embed.params import KINDS, FeatureParams
 from tasks.errors import BadInput, ParamsError, Problem
@@ -38,6 +39,7 @@ class Params(ComputeParams):
     encoders: dict[str, EncoderParams]
     features: dict[str, FeatureParams]
     candidates: dict[str, CandidateParams]
+    ensembles: dict[str, EnsembleParams]
     cross_validation: CrossValidationParams
     evaluate: EvaluateParams
     select: SelectParams
@@ -58,7 +60,7 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
 
     Raises:
         ParamsError: with every problem: unknown keys, wrong types and values, names that nothing bears, feature sets
-            that nothing uses, models that cannot read their feature set.
+            that nothing uses, models that cannot read their feature set, ensembles that cannot be combined.
     """
     problems: list[Problem] = []
     values: dict[str, Any] = _top(tree, problems)
@@ -67,7 +69,9 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
     values["encoders"] = _members(tree, "encoders", problems, _by("objective", OBJECTIVES, "none"))
     values["features"] = _members(tree, "features", problems, _by("kind", KINDS))
     values["candidates"] = _members(tree, "candidates", problems, _by("model", MODELS))
+    values["ensembles"] = _members(tree, "ensembles", problems, _by("method", METHODS), at_least=0)
     problems += _disagreements(values["encoders"], values["features"], values["candidates"], tree)
+    problems += _impossible(values["ensembles"], values["cross_validation"], tree)
     if problems:
         raise ParamsError(PARAMS, problems)
     # Every part was checked above; checking them again would only try each union's members in turn.
@@ -92,11 +96,14 @@ def _checked(model: type[BaseModel], value: object, at: str, problems: list[Prob
         return None
 
 
-def _members(tree: Mapping[str, Any], at: str, problems: list[Problem], choose: Any) -> dict[str, Any]:
+def _members(
+    tree: Mapping[str, Any], at: str, problems: list[Problem], choose: Any, *, at_least: int = 1
+) -> dict[str, Any]:
     """Checks a mapping from names to blocks; those that are wrong are left out."""
     members = tree.get(at)
-    if not isinstance(members, dict) or not members:
-        problems.append(Problem(at, "a mapping with at least one name", repr(members)))
+    if not isinstance(members, dict) or len(members) < at_least:
+        allowed = "a mapping with at least one name" if at_least else "a mapping, {} for none"
+        problems.append(Problem(at, allowed, "nothing" if at not in tree else repr(members)))
         return {}
     good = {}
     for name, value in members.items():
@@ -174,6 +181,23 @@ def _unreadable(name: str, candidate: Any, feature: FeatureParams) -> list[Probl
     if select is not None and select.by == "chi2" and feature.form != "sparse":
         return [Problem(f"{at}.select.by", "anova, as chi2 takes counts of terms alone", given)]
     return []
+
+
+def _impossible(
+    ensembles: Mapping[str, EnsembleParams], validating: CrossValidationParams | None, tree: Mapping[str, Any]
+) -> list[Problem]:
+    """What is wrong with ensembles. Candidates that are wrong in themselves count as declared."""
+    found, candidates = [], _mapping(tree, "candidates")
+    for name, ensemble in ensembles.items():
+        at = f"ensembles.{name}"
+        if name in candidates:  # their files would be the same
+            found.append(Problem(at, "a name that no candidate has", repr(name)))
+        unknown = [member for member in ensemble.members if member not in candidates]
+        found += [Problem(f"{at}.members", _one_of(candidates), repr(member)) for member in unknown]
+        if ensemble.method in FITTED and validating is not None and validating.folds == 0:
+            allowed = "vote or mean, as cross_validation.folds is 0 and others are fitted to out-of-fold predictions"
+            found.append(Problem(f"{at}.method", allowed, repr(ensemble.method)))
+    return found
 
 
 def _mapping(tree: Mapping[str, Any], name: str) -> dict[str, Any]:

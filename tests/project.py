@@ -33,6 +33,11 @@ CANDIDATES = {
     },
 }  # fmt: skip
 
+ENSEMBLES = {
+    "blend": {"members": ["forest", "frozen"], "method": "weighted"},
+    "stacked": {"members": ["frozen", "naive_bayes", "finetune"], "method": "stack"},
+}
+
 FEATURES = {
     "words": {"kind": "tfidf", "encoder": "none", "min_rows": 1},
     "word_ids": {"kind": "words", "encoder": "none", "dimensions": 8, "epochs": 2},
@@ -53,7 +58,7 @@ class Project:
         self.folder = folder
         folder.mkdir(parents=True)
         without = shutil.ignore_patterns("__pycache__")
-        for name in ("tasks", "models/encoders/none"):
+        for name in ("tasks", "models/encoders/none", "models/ensembles"):
             shutil.copytree(ROOT / name, folder / name, ignore=without)
         for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
             shutil.copyfile(ROOT / name, folder / name)
@@ -74,7 +79,7 @@ class Project:
         (self.folder / "data" / "source" / "rows.csv").write_text("\n".join(lines) + "\n")
 
     def set_params(self, encoder: Path, candidates: dict[str, Any]) -> None:
-        """Writes `params.yaml` with these candidates."""
+        """Writes `params.yaml` with these candidates and with `ENSEMBLES`."""
         tiny.params(
             self.folder,
             ingest={"sources": ["data/source/*.csv"], "columns": {"text": "text", "label": "queue", "id": "id"}},
@@ -82,6 +87,7 @@ class Project:
             encoders={"tiny": {"source": f"path:{encoder}", "objective": "none"}},
             features=FEATURES,
             candidates=candidates,
+            ensembles=ENSEMBLES,
             cross_validation={"folds": 2},
             evaluate={"latency_rows": 3},
             select={"draws": 100},
@@ -96,7 +102,7 @@ class Project:
         return self._call([sys.executable, "-m", "dvc", *arguments], check)
 
     def executed(self) -> set[str]:
-        """The stage items that ran since the last call; each run leaves a record."""
+        """The room and item of each command that ran since the last call; each run leaves a record."""
         records = self.folder / "costs" / "records"
         names = {path.stem for path in records.glob("*.json")}
         shutil.rmtree(records, ignore_errors=True)

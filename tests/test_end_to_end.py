@@ -12,13 +12,16 @@ from ruamel.yaml import YAML
 from flows.stage import shell_command
 from flows.worker import Worker
 from tests.imports import ROOT, closure
-from tests.project import CANDIDATES, Project
+from tests.project import CANDIDATES, ENSEMBLES, Project
 
 ITEMS = {
     "ingest", "clean", "adapt@tiny", "embed@words", "embed@word_ids", "embed@vectors", "embed@ids",
     "finetune@naive_bayes", "finetune@forest", "finetune@frozen", "finetune@text_cnn", "finetune@finetune",
-    "evaluate@naive_bayes", "evaluate@forest", "evaluate@frozen", "evaluate@text_cnn", "evaluate@finetune", "select",
+    "evaluate@naive_bayes", "evaluate@forest", "evaluate@frozen", "evaluate@text_cnn", "evaluate@finetune",
+    "combine@blend", "combine@stacked", "evaluate_ensemble@blend", "evaluate_ensemble@stacked", "select",
 }  # fmt: skip
+RAN = {item.replace("evaluate_ensemble", "evaluate") for item in ITEMS}
+"""What all items leave records of: ensembles are evaluated in the room of the candidates."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def by_flow(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Ite
     """A workspace after one `regraft run`. Tests leave it as they found it."""
     project = Project(tmp_path_factory.mktemp("flow") / "project", tiny_encoder)
     project.run("run")
-    assert project.executed() == ITEMS
+    assert project.executed() == RAN
     yield project
 
 
@@ -36,14 +39,14 @@ def by_dvc(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Proj
     project = Project(tmp_path_factory.mktemp("dvc") / "project", tiny_encoder)
     project.run("links")
     project.dvc("repro")
-    assert project.executed() == ITEMS
+    assert project.executed() == RAN
     return project
 
 
 def test_a_run_ends_with_a_selected_model_and_a_report(by_flow: Project) -> None:
     selection = by_flow.selection()
-    assert selection["winner"] in CANDIDATES
-    assert {candidate["name"] for candidate in selection["candidates"]} == set(CANDIDATES)
+    assert selection["winner"] in CANDIDATES | ENSEMBLES
+    assert {candidate["name"] for candidate in selection["candidates"]} == set(CANDIDATES | ENSEMBLES)
     assert selection["test"]["accuracy"] > 0.8
     assert (by_flow.folder / "reports" / "report.html").stat().st_size > 10_000
     assert (by_flow.folder / "models" / "selected" / "README.md").exists()
@@ -65,7 +68,11 @@ def test_after_one_door_the_others_find_nothing_to_do(by_flow: Project, by_dvc: 
         assert project.executed() == set()
 
 
-def test_a_changed_rate_runs_that_candidate_and_select_and_going_back_runs_nothing(by_flow: Project) -> None:
+# Each ensemble is combined anew when any candidate has changed, and measured only if it has changed itself.
+COMBINED = {"combine@blend", "combine@stacked", "evaluate@stacked"}
+
+
+def test_a_changed_rate_runs_that_candidate_and_what_reads_it_and_going_back_runs_nothing(by_flow: Project) -> None:
     before = by_flow.outputs()
     params = by_flow.folder / "params.yaml"
     original = params.read_text()
@@ -74,7 +81,7 @@ def test_a_changed_rate_runs_that_candidate_and_select_and_going_back_runs_nothi
     assert explained.returncode == 1
     assert "learning_rate" in explained.stdout
     by_flow.run("run")
-    assert by_flow.executed() == {"finetune@finetune", "evaluate@finetune", "select"}
+    assert by_flow.executed() == {"finetune@finetune", "evaluate@finetune", "select"} | COMBINED
     assert by_flow.outputs() != before
     params.write_text(original)
     by_flow.run("run")
@@ -85,15 +92,16 @@ def test_a_changed_rate_runs_that_candidate_and_select_and_going_back_runs_nothi
 def test_an_override_holds_for_one_run(by_flow: Project) -> None:
     before = (by_flow.folder / "params.yaml").read_bytes()
     by_flow.run("run", "--set", "candidates.naive_bayes.alpha=0.5")
-    assert by_flow.executed() == {"finetune@naive_bayes", "evaluate@naive_bayes", "select"}
+    assert by_flow.executed() == {"finetune@naive_bayes", "evaluate@naive_bayes", "select"} | COMBINED
     assert (by_flow.folder / "params.yaml").read_bytes() == before
     by_flow.run("run")
     assert by_flow.executed() == set()
 
 
 STARTS = {
-    "tasks/rules.py": {"clean", "adapt", "embed", "finetune", "evaluate", "select"},
+    "tasks/rules.py": {"clean", "adapt", "embed", "finetune", "evaluate", "combine", "select"},
     "tasks/finetune/order.py": {"finetune"},
+    "tasks/folds.py": {"finetune", "combine"},
     "tasks/select/wording.py": {"select"},
     "tasks/scores.py": {"evaluate", "select"},
 }
@@ -111,7 +119,7 @@ def test_editing_a_module_makes_every_stage_that_imports_it_due(by_flow: Project
     finally:
         file.write_text(original)
     due = {line.split("@")[0].rstrip(":") for line in status.splitlines() if line and not line.startswith(("\t", " "))}
-    assert due == importing
+    assert {stage.replace("evaluate_ensemble", "evaluate") for stage in due} == importing
 
 
 def test_editing_a_test_or_the_readme_makes_nothing_due(by_flow: Project) -> None:
@@ -183,7 +191,7 @@ def test_a_stage_needs_no_more_than_it_declares_and_writes_no_more(
         encoder.symlink_to((by_flow.folder / "links" / "encoders" / "tiny").resolve())
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     lines: list[str] = []
-    command = f"python -m tasks {item.replace('@', ' ')}"
+    command = stage["cmd"]
     code = worker.run(command, shell_command(command), str(tmp_path), os.environ, lines.append)
     assert code == 0, "\n".join(lines)
     outs = [out["path"] for out in stage["outs"]]

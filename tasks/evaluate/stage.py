@@ -1,9 +1,10 @@
-"""Stage `evaluate`: one trained candidate, loaded afresh, measured on the validation rows.
+"""Stages `evaluate` and `evaluate_ensemble`: one trained model, loaded afresh, measured on the validation rows.
 
 Where it was cross-validated, its out-of-fold predictions of the train rows are measured too.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,31 +21,56 @@ from tasks.records import Record
 from tasks.scores import Floats, Ints, count, summary
 
 VALIDATION = Path("data/clean/validation.parquet")
-OUT_OF_FOLD = Path("predictions/out_of_fold")
-_ON_DEVICE = ("network", "vectors")  # families that run on the device; the others know the CPU only
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: a candidate or an ensemble.
+
+    Attributes:
+        folder: of the trained model.
+        out_of_fold: the file of its out-of-fold predictions.
+        maker: the item of the graph that makes both.
+    """
+
+    folder: Path
+    out_of_fold: Path
+    maker: str
+
+
+def subject(root: Path, item: str) -> Subject:
+    """The ensemble of that name if one is declared, else the candidate; no two have the same name."""
+    # A candidate that was taken out may have left a folder of that name, so that the folders do not tell.
+    if item in (block.load(root / block.PARAMS).get("ensembles") or {}):
+        file = Path("predictions/combined") / f"{item}.parquet"
+        return Subject(Path("models/ensembles") / item, file, f"combine@{item}")
+    file = Path("predictions/out_of_fold") / f"{item}.parquet"
+    return Subject(Path("models/candidates") / item, file, f"finetune@{item}")
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
-    """Predicts the validation rows with candidate `item` and writes its predictions, measures, plots and costs.
+    """Predicts the validation rows with a candidate or an ensemble; writes its predictions, measures, plots and costs.
 
     Raises:
         BadInput: if there are no validation rows or no table of out-of-fold predictions, a row has a label that the
             candidate does not know, or its probabilities are not usable.
     """
     if item is None:
-        raise BadInput("evaluate", "the name of a candidate", "none", "Run `python -m tasks evaluate NAME`.")
+        raise BadInput(
+            "evaluate", "the name of a candidate or an ensemble", "none", "Run `python -m tasks evaluate NAME`."
+        )
     params = block.read(root, "evaluate", EvaluateParams)
     computing = compute.read(root)
     table = rows.read(root / VALIDATION, ["id", "text", "label"])
     ids, texts, labels = (rows.strings(table, name) for name in ("id", "text", "label"))
     if not texts:
         raise BadInput(str(VALIDATION), "at least one row", "none", "Give more rows, or a larger validation share.")
-    folder = Path("models/candidates") / item
-    model = load(root / folder, computing.threads, computing.device)
-    record.rows_in, record.device = len(texts), computing.device if model.family in _ON_DEVICE else "cpu"
+    measured = subject(root, item)
+    model = load(root / measured.folder, computing.threads, computing.device)
+    record.rows_in, record.device = len(texts), model.device
     actual = class_indices(labels, model.labels, item, VALIDATION)
-    out_of_fold = _out_of_fold(root, item)
-    probabilities = _predicted(model, texts, params.batch_rows, folder)
+    out_of_fold = _out_of_fold(root, item, measured)
+    probabilities = _predicted(model, texts, params.batch_rows, measured.folder)
     record.rows_out = len(texts)
 
     measures = {"rows": len(texts)} | summary(actual, probabilities)
@@ -55,7 +81,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
     plots.write_per_class(root / "plots/per_class" / f"{item}.csv", model.labels, counts)
     write_json(root / "metrics" / f"{item}.json", {"validation": measures} | out_of_fold)
-    costs = _costs(model, texts, params) | {"size_mb": speed.size_mb(root / folder)}
+    costs = _costs(model, texts, params) | {"size_mb": speed.size_mb(root / measured.folder)}
     costs |= {"threads": computing.threads, "device": record.device}
     write_json(root / "costs/predict" / f"{item}.json", costs)
     log(
@@ -93,13 +119,13 @@ def _predicted(model: SavedModel, texts: Sequence[str], batch_rows: int, folder:
     return probabilities
 
 
-def _out_of_fold(root: Path, item: str) -> dict[str, dict[str, float]]:
+def _out_of_fold(root: Path, item: str, measured: Subject) -> dict[str, dict[str, float]]:
     """Measures of the out-of-fold predictions, by the key in `metrics/<item>.json`; none without cross-validation."""
-    file = OUT_OF_FOLD / f"{item}.parquet"
+    file = measured.out_of_fold
     try:
         table = rows.read(root / file)
     except FileNotFoundError:
-        fix = f"Run `regraft run finetune@{item}` first."
+        fix = f"Run `regraft run {measured.maker}` first."
         raise BadInput(str(file), "out-of-fold predictions, or a table without rows", "no such file", fix) from None
     if not table.num_rows:
         return {}

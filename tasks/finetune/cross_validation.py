@@ -11,9 +11,9 @@ import numpy as np
 from tasks.files import remove, replacing
 from tasks.finetune import processes
 from tasks.finetune.checkpoint import fingerprint
-from tasks.finetune.folds import Fold
 from tasks.finetune.params import CandidateParams
 from tasks.finetune.trainer import Indices, Probabilities, Trainer
+from tasks.folds import Fold
 from tasks.progress import log
 
 

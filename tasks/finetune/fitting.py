@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 
 from tasks.compute import Compute
 from tasks.errors import BadInput
-from tasks.finetune.folds import Fold, folds
+from tasks.folds import Fold, folds
 from tasks.progress import log
 
 Labels = npt.NDArray[np.str_]

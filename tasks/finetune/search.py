@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from tasks.errors import BadInput
 from tasks.files import remove
 from tasks.finetune.cross_validation import out_of_fold
-from tasks.finetune.folds import Fold
 from tasks.finetune.memory import TooLittleMemory
 from tasks.finetune.params import CandidateParams, Range, Search
 from tasks.finetune.scores import validation_scores
 from tasks.finetune.trainer import Probabilities, Trainer
+from tasks.folds import Fold
 from tasks.progress import log
 
 Values = dict[str, Any]

@@ -13,10 +13,10 @@ from tasks.features import FeatureSet
 from tasks.files import replacing, write_json
 from tasks.finetune import processes
 from tasks.finetune.cross_validation import OutOfFold, out_of_fold
-from tasks.finetune.folds import folds
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams, Search, TransformerParams
 from tasks.finetune.search import Trial, search
 from tasks.finetune.trainer import Fitted, Trainer
+from tasks.folds import folds
 from tasks.progress import log
 from tasks.records import Record, peak_memory_mb
 

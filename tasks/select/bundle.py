@@ -5,13 +5,17 @@ Nothing measured in time goes in, so that the same inputs give the same bytes.
 
 import io
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
+from tasks.ensemble import COMBINATION, MEMBERS
 from tasks.files import read_json, replacing, sha256
+from tasks.model import CARD
 from tasks.rows import SPLITS
 from tasks.select import mistakes, template, wording
 from tasks.select.choice import Choice
@@ -29,12 +33,11 @@ _LIBRARIES = {
     "vectors": "sentence-transformers",
     "onnx": "onnx",
 }
-_ESTIMATORS = {"sklearn": "model.skops", "vectors": "classifier.skops"}
 
 
 def write(root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> None:
     """Copies the winner's folder and adds `cleaning.json` and `README.md`."""
-    candidate = root / "models/candidates" / choice.winner
+    candidate = root / evidence.named(choice.winner).folder
     with replacing(root / SELECTED) as folder:
         shutil.copytree(candidate, folder)
         shutil.copyfile(root / RULES, folder / "cleaning.json")
@@ -55,25 +58,53 @@ def write(root: Path, evidence: Evidence, choice: Choice, examination: Examinati
 
 
 def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:
-    describe = read_json(folder / "candidate.json")
+    describe = read_json(folder / CARD)
+    parts = _parts(folder)
     return {
-        "front_matter": _front_matter(describe, examination),
+        "front_matter": _front_matter(describe, parts, examination),
         "model": describe,
+        "parts": parts,
+        "families": {part.card["family"] for part in parts},
+        "method": read_json(folder / COMBINATION)["method"] if describe["family"] == "ensemble" else None,
+        "methods": {read_json(file)["method"] for file in folder.rglob(COMBINATION)},
         "folder": SELECTED.as_posix(),
-        "library": _LIBRARIES[describe["family"]],
-        "trusted": _trusted(folder, describe["family"]),
+        "trusted": _trusted(folder),
         "cleaning": rules_on(read_json(folder / "cleaning.json")),
-        "own_rules": rules_on(describe["rules"]),
     }
 
 
-def _trusted(folder: Path, family: str) -> list[str]:
-    """The types in the winner's skops file that skops wants to be told are wanted."""
-    if family not in _ESTIMATORS:
-        return []
+@dataclass(frozen=True)
+class Part:
+    """A model that reads texts: the winner itself, or a member of the ensemble that it is.
+
+    Attributes:
+        name: its place in the ensemble, empty for the winner itself.
+        card: its `candidate.json`.
+        rules: its own cleaning rules that act.
+    """
+
+    name: str
+    card: dict[str, Any]
+    rules: list[str]
+
+
+def _parts(folder: Path) -> list[Part]:
+    """The models in a folder that are no ensembles, in the order of their names."""
+    found = []
+    for file in sorted(folder.rglob(CARD)):
+        card = read_json(file)
+        if card["family"] != "ensemble":
+            places = file.parent.relative_to(folder).parts
+            found.append(Part("/".join(place for place in places if place != MEMBERS), card, rules_on(card["rules"])))
+    return found
+
+
+def _trusted(folder: Path) -> list[str]:
+    """The types in the winner's skops files that skops wants to be told are wanted."""
     from skops import io as skops_io
 
-    return sorted(skops_io.get_untrusted_types(file=folder / _ESTIMATORS[family]))
+    files = folder.rglob("*.skops")
+    return sorted({name for file in files for name in skops_io.get_untrusted_types(file=file)})
 
 
 def _class_facts(evidence: Evidence, winner: str) -> dict[str, Any]:
@@ -102,7 +133,8 @@ def _split(root: Path, name: str) -> dict[str, Any]:
     return {"name": name, "rows": pq.read_metadata(path).num_rows, "sha256": sha256(path)}
 
 
-def _front_matter(describe: dict[str, Any], examination: Examination) -> str:
+def _front_matter(describe: dict[str, Any], parts: Sequence[Part], examination: Examination) -> str:
+    libraries = sorted({_LIBRARIES[part.card["family"]] for part in parts})
     kinds = {"accuracy": "accuracy", "macro_f1": "f1"}
     metrics = [
         {"type": kind, "name": f"test {name}", "value": round(examination.measures[name], 4)}
@@ -114,7 +146,8 @@ def _front_matter(describe: dict[str, Any], examination: Examination) -> str:
         "metrics": metrics,
     }
     front = {
-        "library_name": _LIBRARIES[describe["family"]],
+        # Of an ensemble of unlike models no single library loads all.
+        **({"library_name": libraries[0]} if len(libraries) == 1 else {}),
         "pipeline_tag": "text-classification",
         "tags": ["text-classification", "regraft"],
         "metrics": list(kinds.values()),

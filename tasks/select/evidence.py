@@ -16,7 +16,7 @@ from tasks.select.bootstrap import Outcome
 from tasks.select.params import Rows
 
 _CLEAN = {"validation": Path("data/clean/validation.parquet"), "out_of_fold": Path("data/clean/train.parquet")}
-_PREDICTIONS = {"validation": "predictions/{}.parquet", "out_of_fold": "predictions/out_of_fold/{}.parquet"}
+_VALIDATION, _OUT_OF_FOLD, _COMBINED = (f"predictions/{kind}{{}}.parquet" for kind in ("", "out_of_fold/", "combined/"))
 _AGAIN = "Run `regraft run` (it makes what is missing), then select again."
 _NAMED = 5  # candidates that an error lists
 
@@ -25,7 +25,7 @@ Measures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate's results.
+    """One candidate's results, or those of an ensemble, which competes with its own members.
 
     Attributes:
         measures: of the rows that the choice is made on, by name.
@@ -35,6 +35,7 @@ class Candidate:
         costs: of fitting and predicting, by name.
         outcome: what it made of each row; classes are indices into `Evidence.classes`.
         confidence: the probability of the predicted class [rows].
+        members: of an ensemble, the names of its candidates; none for others.
     """
 
     name: str
@@ -44,6 +45,12 @@ class Candidate:
     costs: dict[str, Any]
     outcome: Outcome
     confidence: Floats
+    members: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Of the trained model, in the workspace."""
+        return Path("models/ensembles" if self.members else "models/candidates") / self.name
 
 
 @dataclass(frozen=True)
@@ -68,22 +75,28 @@ class Evidence:
         return next(candidate for candidate in self.candidates if candidate.name == name)
 
 
-def read(root: Path, names: list[str], wanted: str = "auto") -> Evidence:
-    """Reads the results of the candidates named; files of others are left alone.
+def read(
+    root: Path, names: list[str], wanted: str = "auto", ensembles: Mapping[str, Sequence[str]] | None = None
+) -> Evidence:
+    """Reads the results of the candidates and ensembles named; files of others are left alone.
 
     Args:
+        names: of candidates.
         wanted: the parameter `select.rows`.
+        ensembles: the members of each ensemble, by its name.
 
     Raises:
         BadInput: if a file is missing, predictions are of other rows than the split's, or out-of-fold predictions are
             wanted that a candidate does not have.
     """
-    metrics = {name: read_json(_present(root, f"metrics/{name}.json")) for name in names}
+    members = {**dict.fromkeys(names, ()), **{name: tuple(some) for name, some in (ensembles or {}).items()}}
+    metrics = {name: read_json(_present(root, f"metrics/{name}.json")) for name in members}
     searched = [name for name in names if read_json(_present(root, f"plots/search/{name}.json"))]
     which = _which(metrics, wanted, searched)
     split = rows.read(root / _CLEAN[which], ["id", "text", "label"])
     ids, texts, labels = (rows.strings(split, name) for name in ("id", "text", "label"))
-    tables = {name: rows.read(_present(root, _PREDICTIONS[which].format(name))) for name in names}
+    files = {name: _file(name, which, some) for name, some in members.items()}
+    tables = {name: rows.read(_present(root, file)) for name, file in files.items()}
     known = [label for table in tables.values() for label in predictions.classes(table)]
     classes = sorted({*known, *labels})
     index = {label: number for number, label in enumerate(classes)}
@@ -91,9 +104,9 @@ def read(root: Path, names: list[str], wanted: str = "auto") -> Evidence:
     candidates = []
     for name, table in tables.items():
         if rows.strings(table, "id") != ids or rows.strings(table, "label") != labels:
-            where, found = _PREDICTIONS[which].format(name), f"{table.num_rows:,} rows that differ"
-            raise BadInput(where, f"the {len(ids):,} rows of {_CLEAN[which]}", found, _AGAIN)
-        candidates.append(_candidate(root, name, which, metrics[name], table, actual, classes))
+            found = f"{table.num_rows:,} rows that differ"
+            raise BadInput(files[name], f"the {len(ids):,} rows of {_CLEAN[which]}", found, _AGAIN)
+        candidates.append(_candidate(root, name, which, metrics[name], table, actual, classes, members[name]))
     return Evidence(which, texts, classes, actual, candidates)
 
 
@@ -118,20 +131,41 @@ def _candidate(
     table: pa.Table,
     actual: Ints,
     classes: list[str],
+    members: tuple[str, ...],
 ) -> Candidate:
     index = {label: number for number, label in enumerate(classes)}
     own = [index[label] for label in predictions.classes(table)]
     probabilities = np.zeros((table.num_rows, len(classes)))
     probabilities[:, own] = predictions.probabilities(table)
-    fit, predict = (read_json(_present(root, f"costs/{kind}/{name}.json")) for kind in ("fit", "predict"))
     return Candidate(
         name=name,
         measures=metrics[which],
         validation=metrics["validation"],
         out_of_fold=metrics.get("out_of_fold"),
-        costs=fit | predict,
+        costs=_fit_costs(root, name, members) | read_json(_present(root, f"costs/predict/{name}.json")),
         outcome=Outcome.of(actual, probabilities),
         confidence=table.column("confidence").to_numpy(),
+        members=members,
+    )
+
+
+def _file(name: str, which: Rows, members: Sequence[str]) -> str:
+    if which == "validation":
+        return _VALIDATION.format(name)
+    return (_COMBINED if members else _OUT_OF_FOLD).format(name)
+
+
+def _fit_costs(root: Path, name: str, members: Sequence[str]) -> dict[str, Any]:
+    """What it took to fit: an ensemble takes what its members take, and the time to combine them."""
+    own: dict[str, Any] = read_json(_present(root, f"costs/fit/{name}.json"))
+    if not members:
+        return own
+    parts = [read_json(_present(root, f"costs/fit/{member}.json")) for member in members]
+    times = ("fit_seconds", "cross_validation_seconds", "search_seconds")
+    spent = {time: round(sum(part.get(time, 0.0) for part in parts), 3) for time in times}
+    peak = max(part["peak_memory_mb"] for part in [own, *parts])
+    return (
+        own | spent | {"fit_seconds": round(spent["fit_seconds"] + own["combine_seconds"], 3), "peak_memory_mb": peak}
     )
 
 

@@ -19,7 +19,6 @@ from tasks.select.params import SelectParams
 TEST = Path("data/clean/test.parquet")
 _CLEANING = Path("data/clean/report.json")
 _INTERVALS = ("accuracy", "macro_f1")
-_ON_DEVICE = ("network", "vectors")  # families that run on the device; the others know the CPU only
 _BATCH_ROWS = 1024  # rows a call, so that memory does not grow with the split
 
 
@@ -48,8 +47,11 @@ class Examination:
         return {"rows": self.rows, "set_aside": self.set_aside, **self.measures, "intervals": intervals}
 
 
-def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -> Examination:
+def examine(root: Path, winner: Path, params: SelectParams, computing: Compute) -> Examination:
     """Loads the winner and measures it on the test rows; call it once, after the choice is made.
+
+    Args:
+        winner: the folder of its trained model, in the workspace.
 
     Raises:
         BadInput: if there are no test rows, or one has a label that the winner was never shown.
@@ -58,7 +60,7 @@ def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -
     texts, labels = rows.strings(table, "text"), rows.strings(table, "label")
     if not texts:
         raise BadInput(str(TEST), "at least one row", "none", "Give more rows, or a larger test share.")
-    model = load(root / "models/candidates" / winner, computing.threads, computing.device)
+    model = load(root / winner, computing.threads, computing.device)
     index = {label: number for number, label in enumerate(model.labels)}
     unknown = sorted(set(labels) - set(index))
     if unknown:
@@ -77,7 +79,7 @@ def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -
     return Examination(
         rows=len(texts),
         set_aside=read_json(root / _CLEANING).get("not_in_train", {}).get("test"),
-        device=computing.device if model.family in _ON_DEVICE else "cpu",
+        device=model.device,
         measures=summary(actual, probabilities),
         intervals={name: interval(values[0], params.level) for name, values in replicated.items()},
     )

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.ensemble import COMBINATION
 from tasks.files import read_json
 from tasks.model import CARD
 from tasks.scores import LOWER_IS_BETTER
 
 _TRIALS = 20  # that are shown; the rest adds length, not knowledge
 _WEIGHTS = {"none": "", "balanced": "balanced class weights", "sampled": "balanced sampling"}
+_NOT_OF_ENSEMBLE = {"members", "method"}  # shown apart
 _NOT_SETTINGS = {"features", "model", "search", "class_weight"}  # shown apart
 
 
@@ -75,6 +77,7 @@ class Recipe:
         folds: of its cross-validation, None without.
         clip_norm: the largest norm of all gradients together, None without such a limit.
         clip_value: the largest size of each gradient, None without such a limit.
+        members: of an ensemble, the names of its candidates, which then stand in place of the features too.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Recipe:
     folds: int | None
     clip_norm: float | None
     clip_value: float | None
+    members: tuple[str, ...] = ()
 
 
 def read(root: Path, name: str, declared: Mapping[str, Any]) -> Recipe:
@@ -113,6 +117,33 @@ def read(root: Path, name: str, declared: Mapping[str, Any]) -> Recipe:
         folds=notes.get("folds"),
         clip_norm=params.get("clip_norm"),
         clip_value=params.get("clip_value"),
+    )
+
+
+def of_ensemble(root: Path, name: str, declared: Mapping[str, Any]) -> Recipe:
+    """Reads how an ensemble was made.
+
+    Args:
+        declared: its parameters in `params.yaml`.
+    """
+    folder = root / "models/ensembles" / name
+    how = read_json(folder / COMBINATION)
+    members = tuple(how["members"])
+    settings = [Setting(key, shown(value), False) for key, value in declared.items() if key not in _NOT_OF_ENSEMBLE]
+    weighted = zip(members, how.get("weights", ()), strict=False)  # only the method weighted has weights
+    settings += [Setting(f"weight of {member}", shown(weight), True) for member, weight in weighted]
+    return Recipe(
+        name=name,
+        model=f"ensemble ({how['method']})",
+        features=", ".join(members),
+        class_weight="",
+        settings=settings,
+        search=None,
+        warnings=[],
+        folds=read_json(folder / CARD)["notes"].get("folds"),
+        clip_norm=None,
+        clip_value=None,
+        members=members,
     )
 
 

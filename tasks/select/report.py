@@ -9,7 +9,7 @@ from tasks.scores import LOWER_IS_BETTER
 from tasks.select import dataset, heatmap, mistakes, recipe, scatter, svg, template, training, whisker, wording
 from tasks.select.adaptation import Adapted
 from tasks.select.choice import Choice, Standing
-from tasks.select.evidence import Evidence
+from tasks.select.evidence import Candidate, Evidence
 from tasks.select.examination import Examination
 from tasks.select.params import SelectParams
 
@@ -48,7 +48,7 @@ def write(
     """Writes all three reports.
 
     Args:
-        declared: the candidates' parameters in `params.yaml`, by name.
+        declared: the parameters of candidates and ensembles in `params.yaml`, by name.
         adapted: what is known of the adapted encoders.
     """
     facts = _facts(root, evidence, choice, examination, params, declared) | {"adapted": adapted}
@@ -73,6 +73,7 @@ def _standing(evidence: Evidence, standing: Standing, params: SelectParams) -> d
         "cost": candidate.costs,
         "eligible": True,  # no limit on latency or size can be declared yet
         "tied_with_best": standing.tied,
+        **({"members": list(candidate.members)} if candidate.members else {}),
     }
 
 
@@ -86,7 +87,7 @@ def _facts(
 ) -> dict[str, Any]:
     winner = evidence.named(choice.winner)
     matrix = mistakes.confusion(evidence, winner)
-    recipes = {some.name: recipe.read(root, some.name, declared[some.name]) for some in choice.standings}
+    recipes = {some.name: _recipe(root, evidence.named(some.name), declared) for some in choice.standings}
     candidates = _candidates(evidence, choice, recipes)
     other = "out_of_fold" if evidence.rows == "validation" else "validation"
     return {
@@ -110,9 +111,14 @@ def _facts(
         "confusion": heatmap.draw(matrix, evidence.classes),
         "pairs": mistakes.confused_pairs(matrix, evidence.classes, _PAIRS),
         "hard_rows": mistakes.hardest_rows(evidence, winner, _HARD_ROWS),
-        "trainings": training.read(root, list(recipes.values())),
+        "trainings": training.read(root, [some for some in recipes.values() if not some.members]),
         "data": dataset.read(root),
     }
+
+
+def _recipe(root: Path, candidate: Candidate, declared: Mapping[str, Mapping[str, Any]]) -> recipe.Recipe:
+    read = recipe.of_ensemble if candidate.members else recipe.read
+    return read(root, candidate.name, declared[candidate.name])
 
 
 def _kind(standing: Standing, choice: Choice) -> str:

@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows import score as scoring
-from flows.score import score
-from tasks import model
+from flows.score import Scorer, score
+from tasks import ensemble, model
+from tasks.combination import Combination
 from tasks.embed import stage as embed
 from tasks.errors import BadInput
+from tasks.files import read_json, write_json
 from tasks.finetune import stage as finetune
 from tasks.records import Record
 from tasks.rules import Rules
@@ -39,6 +41,19 @@ def scored(workspace: Path) -> Path:
     rules = Rules(html=True).model_dump_json()
     (workspace / "models/selected/cleaning.json").write_text(rules)
     return workspace
+
+
+def test_an_ensemble_scores_as_its_members_combined(scored: Path) -> None:
+    one, both = Scorer(scored), scored / "models/selected"
+    bayes = scored / "models/candidates/bayes"
+    shutil.copytree(bayes, both / "members/bayes")
+    shutil.copytree(bayes, both / "members/twin")
+    ensemble.write(both, ["bayes", "twin"], Combination("mean"))
+    card = read_json(both / "candidate.json")
+    write_json(both / "candidate.json", card | {"family": "ensemble", "rules": ensemble.NO_RULES})
+    texts = ["<b>printer</b> jam", "Payslip", None, "login reset"]
+    for found, expected in zip(Scorer(scored).score(texts), one.score(texts), strict=True):
+        assert found == (expected[0], pytest.approx(expected[1], abs=1e-12))
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> Path:

@@ -1,6 +1,7 @@
 """A small workspace for tests of `evaluate` and `select`: rows, and candidates with made-up or real predictions."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tasks import encoder as encoders
-from tasks import estimator, model, network, predictions, rows, scores
+from tasks import ensemble, estimator, model, network, predictions, rows, scores
+from tasks.combination import Combination
 from tasks.features import FeatureSet
 from tasks.files import write_json
 from tasks.finetune import export
@@ -32,14 +34,18 @@ RECIPE = {"features": "tfidf", "model": "naive_bayes"}
 
 
 def write_params(
-    root: Path, candidates: Sequence[str] | Mapping[str, Any], select: str = "{}", evaluate: str = "{}"
+    root: Path,
+    candidates: Sequence[str] | Mapping[str, Any],
+    select: str = "{}",
+    evaluate: str = "{}",
+    ensembles: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes `params.yaml`; candidates without parameters of their own have those of `RECIPE`."""
     recipes = candidates if isinstance(candidates, Mapping) else dict.fromkeys(candidates, RECIPE)
     declared = "".join(f"  {name}: {json.dumps(recipe)}\n" for name, recipe in recipes.items())
     (root / "params.yaml").write_text(
         "seed: 7\nthreads: 1\ndevice: cpu\nprecision: float32\n"
-        f"candidates:\n{declared}evaluate: {evaluate}\nselect: {select}\n",
+        f"candidates:\n{declared}ensembles: {json.dumps(ensembles or {})}\nevaluate: {evaluate}\nselect: {select}\n",
         encoding="utf-8",
     )
 
@@ -146,6 +152,22 @@ def write_words(root: Path, name: str, labels: Sequence[str] = CLASSES) -> Path:
     return folder
 
 
+def write_ensemble(
+    folder: Path, members: Mapping[str, Path], combination: Combination, labels: Sequence[str] = CLASSES
+) -> Path:
+    """Saves an ensemble of saved models.
+
+    Args:
+        members: their folders, which are copied, by the names that they get.
+    """
+    for name, member in members.items():
+        shutil.copytree(member, folder / ensemble.MEMBERS / name)
+    ensemble.write(folder, list(members), combination)
+    recipe = {"features": "", "model": "ensemble"}
+    _write_card(folder, "ensemble", labels, {}, recipe)
+    return folder
+
+
 def _write_card(
     folder: Path,
     family: model.Family,
@@ -179,8 +201,10 @@ def write_results(
     gradients: Sequence[Mapping[str, float]] = (),
     trials: Sequence[Mapping[str, Any]] = (),
     out_of_fold: npt.NDArray[np.float64] | None = None,
+    is_ensemble: bool = False,
 ) -> None:
-    """Writes what finetune and evaluate write of a candidate, for the rows of `validation`.
+    """Writes what finetune and evaluate write of a candidate, or combine and evaluate of an ensemble, for the rows of
+    `validation`.
 
     Args:
         out_of_fold: probabilities of the train rows; None without cross-validation.
@@ -191,22 +215,27 @@ def write_results(
     path.parent.mkdir(parents=True, exist_ok=True)
     rows.write(path, predictions.build(ids, "validation", actual, classes, probabilities))
     measures = {"rows": len(actual), **scores.summary(indices, probabilities)}
-    metrics = {"validation": measures} | _write_out_of_fold(root, name, classes, out_of_fold)
+    metrics = {"validation": measures} | _write_out_of_fold(
+        root / f"predictions/{'combined' if is_ensemble else 'out_of_fold'}/{name}.parquet", root, classes, out_of_fold
+    )
     write_json(root / "metrics" / f"{name}.json", metrics)
     found = {"size_mb": 1.0, "latency_ms_p50": 1.0, "latency_ms_p95": 2.0, "fit_seconds": 3.0, **(costs or {})}
-    fit = {"fit_seconds": found.pop("fit_seconds"), "search_seconds": 40.0, "peak_memory_mb": 100.0}
+    seconds = found.pop("fit_seconds")
+    spent = {"combine_seconds": seconds} if is_ensemble else {"fit_seconds": seconds, "search_seconds": 40.0}
+    fit = {**spent, "peak_memory_mb": 100.0}
     write_json(root / "costs/fit" / f"{name}.json", fit)
     write_json(
         root / "costs/predict" / f"{name}.json", {"rows_per_second": 500.0, "threads": 1, "device": "cpu", **found}
     )
+    if is_ensemble:
+        return
     for kind, points in {"learning": curve, "gradients": gradients, "search": trials}.items():
         write_json(root / "plots" / kind / f"{name}.json", list(points))
 
 
 def _write_out_of_fold(
-    root: Path, name: str, classes: Sequence[str], probabilities: npt.NDArray[np.float64] | None
+    path: Path, root: Path, classes: Sequence[str], probabilities: npt.NDArray[np.float64] | None
 ) -> dict[str, Any]:
-    path = root / "predictions/out_of_fold" / f"{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     if probabilities is None:
         rows.write(path, predictions.build([], "train", [], classes, np.empty((0, len(classes)))))

@@ -237,7 +237,7 @@ def test_temperature_scaling_leaves_the_predictions_of_the_plain_machine(
 def test_a_folded_machine_gives_what_scikit_learns_calibrated_one_gives(made: dict[str, FeatureSet]) -> None:
     from sklearn.calibration import CalibratedClassifierCV
 
-    from tasks.finetune.folds import folds
+    from tasks.folds import folds
 
     X, labels = made["sparse"].matrix("train"), made["sparse"].labels("train")
     weights = np.where(labels == RARE, 3.0, 1.0)

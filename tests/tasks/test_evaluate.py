@@ -9,11 +9,19 @@ import pytest
 
 from tasks import model as models
 from tasks import predictions, rows, scores
+from tasks.combination import Combination
 from tasks.errors import BadInput, ParamsError
 from tasks.evaluate import speed, stage
 from tasks.files import read_json
 from tasks.records import Record
-from tests.tasks.evaluated_workspace import CLASSES, write_data, write_model, write_params
+from tests.tasks.evaluated_workspace import (
+    CLASSES,
+    write_data,
+    write_ensemble,
+    write_model,
+    write_params,
+    write_words,
+)
 
 VALIDATION = ["billing", "billing", "leave", "network", "network"]
 TEXTS = ["invoice payment", "wifi wifi cable", "vacation", "router", "cable wifi"]  # the second is labelled wrongly
@@ -34,6 +42,10 @@ def write_out_of_fold(root: Path, labels: list[str], probabilities: Any, classes
     path.parent.mkdir(parents=True, exist_ok=True)
     ids = [f"train-{number}" for number in range(len(labels))]
     rows.write(path, predictions.build(ids, "train", labels, classes, probabilities))
+
+
+def model_folder(root: Path, name: str) -> Path:
+    return root / "models/candidates" / name
 
 
 def evaluate(root: Path, item: str = "nb") -> Record:
@@ -97,6 +109,28 @@ def test_out_of_fold_predictions_that_are_absent_or_no_numbers_are_refused(works
     assert not (workspace / "metrics/nb.json").exists()
 
 
+def test_an_ensemble_is_measured_as_a_whole_and_its_name_decides(workspace: Path) -> None:
+    write_model(workspace, "both", ["billing", "tax"])  # what an earlier candidate of that name left
+    parts = [model_folder(workspace, "nb"), write_words(workspace, "small")]
+    folder = workspace / "models/ensembles/both"
+    write_ensemble(folder, {part.name: part for part in parts}, Combination("mean"))
+    ensembles = {"both": {"members": ["nb", "small"], "method": "mean"}}
+    write_params(workspace, ["nb", "small"], evaluate="{latency_rows: 3}", ensembles=ensembles)
+    with pytest.raises(BadInput, match=r"combined/both\.parquet.*regraft run combine@both"):
+        evaluate(workspace, "both")
+    own = np.array([[0.2, 0.2, 0.6], [0.7, 0.2, 0.1]])
+    table = predictions.build(["a", "b"], "train", ["network", "billing"], CLASSES, own)
+    (workspace / "predictions/combined").mkdir()
+    rows.write(workspace / "predictions/combined/both.parquet", table)
+    evaluate(workspace, "both")
+    expected = np.mean([models.load(part, threads=1).predict_proba(TEXTS) for part in parts], axis=0)
+    found = predictions.probabilities(rows.read(workspace / "predictions/both.parquet"))
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert read_json(workspace / "metrics/both.json")["out_of_fold"]["accuracy"] == 1.0
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    assert read_json(workspace / "costs/predict/both.json")["size_mb"] * 1e6 == pytest.approx(size)
+
+
 def test_plots_count_the_rows(workspace: Path) -> None:
     evaluate(workspace)
     confusion = lines(workspace / "plots/confusion/nb.csv")
@@ -142,7 +176,7 @@ def test_a_label_that_the_candidate_does_not_know_is_named(workspace: Path) -> N
 
 def test_a_diverged_candidate_is_refused_rather_than_measured(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Diverged:
-        labels, family = list(CLASSES), "network"
+        labels, device = list(CLASSES), "cpu"
 
         def predict_proba(self, texts: list[str], report: Any = None) -> Any:
             return np.full((len(texts), len(CLASSES)), np.nan)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import BadInput
-from tasks.finetune.folds import folds
+from tasks.folds import folds
 
 
 def test_every_row_is_held_out_once_and_trained_on_otherwise() -> None:

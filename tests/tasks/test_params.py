@@ -104,6 +104,16 @@ WRONG = [
     ("candidates.finetune.epochs", "2", "candidates.finetune.epochs: expected a valid integer, given '2'"),
     ("candidates.finetune.rate", 1, "candidates.finetune.rate: expected no such key, given 1"),
     ("candidates.a b", {}, "candidates.a b: expected a name of letters, digits, `_` and `-`, given 'a b'"),
+    ("ensembles", ..., "ensembles: expected a mapping, {} for none, given nothing"),
+    ("ensembles.blend.members", ["frozen", "frozen"],
+     "ensembles.blend.members: expected candidates that differ, given ['frozen', 'frozen']"),
+    ("ensembles.blend.members", ["frozen", "bert"],
+     f"ensembles.blend.members: expected one of {', '.join(DEFAULT['candidates'])}, given 'bert'"),
+    ("ensembles.blend.method", "median",
+     "ensembles.blend.method: expected one of vote, mean, weighted, stack, given 'median'"),
+    ("ensembles.blend.C", 1.0, "ensembles.blend.C: expected no such key, given 1.0"),
+    ("ensembles.frozen", {"members": ["linear_svm", "frozen"], "method": "mean"},
+     "ensembles.frozen: expected a name that no candidate has, given 'frozen'"),
     ("select.metric", "f1", "select.metric: expected 'macro_f1', 'accuracy', 'weighted_f1', 'balanced_accuracy', "
      "'mcc' or 'log_loss', given 'f1'"),
 ]  # fmt: skip
@@ -112,6 +122,23 @@ WRONG = [
 @pytest.mark.parametrize(("path", "value", "sentence"), WRONG, ids=[f"{path}={value}" for path, value, _ in WRONG])
 def test_a_wrong_value_is_named_with_what_is_allowed(path: str, value: object, sentence: str) -> None:
     assert sentence in problems(changed(path, value))
+
+
+@pytest.mark.parametrize("method", ["weighted", "stack"])
+def test_a_method_that_is_fitted_asks_for_folds(method: str) -> None:
+    tree = changed("ensembles.blend.method", method)
+    check_tree(tree)  # folds: auto may make some
+    tree["cross_validation"]["folds"] = 0
+    assert any(line.startswith("ensembles.blend.method: expected vote or mean") for line in problems(tree))
+
+
+def test_an_ensemble_has_two_members_at_least() -> None:
+    (line,) = problems(changed("ensembles.blend.members", ["frozen"]))
+    assert line.startswith("ensembles.blend.members: expected") and "at least 2" in line
+
+
+def test_there_need_be_no_ensemble() -> None:
+    assert check_tree(changed("ensembles", {})).ensembles == {}
 
 
 def test_an_unknown_block_is_refused() -> None:

@@ -11,11 +11,11 @@ from tasks import features
 from tasks.compute import Compute
 from tasks.errors import BadInput
 from tasks.finetune.cross_validation import out_of_fold
-from tasks.finetune.folds import folds
 from tasks.finetune.memory import too_little
 from tasks.finetune.params import CandidateParams, CrossValidationParams, LinearSvmParams, TextCnnParams
 from tasks.finetune.search import search
 from tasks.finetune.trainer import Fitted, Indices, Probabilities, Trainer
+from tasks.folds import folds
 from tasks.model import Family
 from tests import tiny
 

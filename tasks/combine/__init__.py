@@ -1,0 +1,1 @@
+"""Make one model out of several trained candidates."""
