@@ -92,16 +92,27 @@ def read(root: Path, found: Evidence, params: SelectParams, seed: int, tree: Tre
     Raises:
         BadInput: if predictions of the validation rows are missing.
     """
-    pairs = twins(tree)
+    pairs, out_of_fold = twins(tree), found.rows == "out_of_fold"
     names = sorted({name for pair in pairs for name in pair[1:]})
     if pairs and found.rows != "validation":
         found = evidence.read(root, names, "validation")
     gains = [_gain(found, params, seed, *pair) for pair in pairs]
     used = {_encoder_of(tree, name) for name in tree["candidates"]}
     return [
-        _adapted(root, name, entry, [gain for gain in gains if gain.encoder == name], params)
+        _adapted(root, name, entry, [gain for gain in gains if gain.encoder == name], params, out_of_fold=out_of_fold)
         for name, entry in (tree.get("encoders") or {}).items()
         if name in used and entry.get("objective", "none") != "none"
+    ]
+
+
+def readers(tree: Tree) -> list[str]:
+    """The candidates that read an adapted encoder."""
+    encoders = tree.get("encoders") or {}
+    plain = {"objective": "none"}
+    return [
+        name
+        for name in tree["candidates"]
+        if encoders.get(_encoder_of(tree, name), plain).get("objective", "none") != "none"
     ]
 
 
@@ -109,10 +120,8 @@ def twins(tree: Tree) -> list[tuple[str, str, str]]:
     """Adapted encoder, candidate that reads it and plain twin, for each such pair."""
     encoders, candidates = tree.get("encoders") or {}, tree["candidates"]
     found = []
-    for name in candidates:
+    for name in readers(tree):
         own = _encoder_of(tree, name)
-        if own not in encoders or encoders[own].get("objective", "none") == "none":
-            continue
         for other in candidates:
             plain = _encoder_of(tree, other)
             if (
@@ -160,12 +169,18 @@ def _gain(found: Evidence, params: SelectParams, seed: int, encoder: str, name: 
     )
 
 
-def _adapted(root: Path, name: str, entry: Mapping[str, Any], gains: list[Gain], params: SelectParams) -> Adapted:
+def _adapted(
+    root: Path, name: str, entry: Mapping[str, Any], gains: list[Gain], params: SelectParams, *, out_of_fold: bool
+) -> Adapted:
     points = read_json(root / "plots/adapt" / f"{name}.json")
     sentences = [_sentence(gain, params) for gain in gains]
     lone = (
         f"Whether {name} pays is not known: no candidate that reads it has a plain twin, declared alike but for the "
         "encoder that it started from."
+    )
+    favoured = (
+        f"The choice is made on out-of-fold rows, as was declared: {name} has read their texts, which favours those "
+        "that read it."
     )
     return Adapted(
         name=name,
@@ -175,7 +190,7 @@ def _adapted(root: Path, name: str, entry: Mapping[str, Any], gains: list[Gain],
         after=points[-1]["held_out_loss"],
         picture=curves.draw(points, _LOSSES),
         gains=gains,
-        sentences=sentences or [lone],
+        sentences=[*(sentences or [lone]), *([favoured] if out_of_fold else [])],
     )
 
 

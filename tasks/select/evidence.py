@@ -76,7 +76,11 @@ class Evidence:
 
 
 def read(
-    root: Path, names: list[str], wanted: str = "auto", ensembles: Mapping[str, Sequence[str]] | None = None
+    root: Path,
+    names: list[str],
+    wanted: str = "auto",
+    ensembles: Mapping[str, Sequence[str]] | None = None,
+    have_read: Sequence[str] = (),
 ) -> Evidence:
     """Reads the results of the candidates and ensembles named; files of others are left alone.
 
@@ -84,6 +88,7 @@ def read(
         names: of candidates.
         wanted: the parameter `select.rows`.
         ensembles: the members of each ensemble, by its name.
+        have_read: candidates whose encoder was adapted, so that it has read the texts of all train rows.
 
     Raises:
         BadInput: if a file is missing, predictions are of other rows than the split's, or out-of-fold predictions are
@@ -92,7 +97,7 @@ def read(
     members = {**dict.fromkeys(names, ()), **{name: tuple(some) for name, some in (ensembles or {}).items()}}
     metrics = {name: read_json(_present(root, f"metrics/{name}.json")) for name in members}
     searched = [name for name in names if read_json(_present(root, f"plots/search/{name}.json"))]
-    which = _which(metrics, wanted, searched)
+    which = _which(metrics, wanted, [*searched, *have_read])
     split = rows.read(root / _CLEAN[which], ["id", "text", "label"])
     ids, texts, labels = (rows.strings(split, name) for name in ("id", "text", "label"))
     files = {name: _file(name, which, some) for name, some in members.items()}
@@ -110,10 +115,11 @@ def read(
     return Evidence(which, texts, classes, actual, candidates)
 
 
-def _which(metrics: Mapping[str, Mapping[str, Any]], wanted: str, searched: Sequence[str]) -> Rows:
+def _which(metrics: Mapping[str, Mapping[str, Any]], wanted: str, favoured: Sequence[str]) -> Rows:
     without = [name for name, found in metrics.items() if found.get("out_of_fold") is None]
-    # A search chose its parameters by the labels of all train rows, so that these would favour it.
-    if wanted == "validation" or (wanted == "auto" and (without or searched)):
+    # A search chose its parameters by the labels of all train rows, and an adapted encoder has read their texts: out of
+    # fold, both would be favoured.
+    if wanted == "validation" or (wanted == "auto" and (without or favoured)):
         return "validation"
     if without:
         more = f" and {len(without) - _NAMED} more" if len(without) > _NAMED else ""

@@ -22,7 +22,8 @@ class SelectParams(Block):
     """What it is compared on. `validation`: the validation rows; `out_of_fold`: the train rows, each as predicted by a
     model that was not shown it, which every candidate must have (`cross_validation`); `auto`: out of fold where every
     candidate has it, as these are many more rows and make narrower intervals, and none was searched for parameters,
-    which uses the labels of all train rows; else validation."""
+    which uses the labels of all train rows, or reads an adapted encoder, which has read their texts; else
+    validation."""
     level: float = Field(default=0.95, ge=0.5, lt=1.0)
     """Confidence level of all intervals. A higher one makes more candidates count as tied with the best."""
     draws: int = Field(default=1000, ge=100, le=100_000)

@@ -23,13 +23,13 @@ def run(root: Path, item: str | None, record: Record) -> None:
     """
     params = block.read(root, "select", SelectParams)
     computing = compute.read(root)
-    known = declared(root)
-    found = evidence.read(root, list(known.candidates), params.rows, known.members)
+    known, tree = declared(root), block.load(root / block.PARAMS)
+    found = evidence.read(root, list(known.candidates), params.rows, known.members, adaptation.readers(tree))
     record.rows_in = len(found.texts)
     choice = choose(found, params, computing.seed)
     for reason in choice.reasons:
         log(reason)
-    adapted = adaptation.read(root, found, params, computing.seed, block.load(root / block.PARAMS))
+    adapted = adaptation.read(root, found, params, computing.seed, tree)
     for sentence in (sentence for one in adapted for sentence in one.sentences):
         log(sentence)
     examination = examine(root, found.named(choice.winner).folder, params, computing)

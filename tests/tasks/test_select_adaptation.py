@@ -102,6 +102,17 @@ def test_it_is_compared_on_validation_rows_whatever_the_choice_is_made_on(root: 
     assert read_json(root / "reports/selection.json")["rows"] == "out_of_fold"
     assert one["gains"][0]["gain"] == pytest.approx(17 / 60)
     assert one["gains"][0]["low"] > 0
+    assert "more has read their texts" in (root / "reports/report.html").read_text(encoding="utf-8")
+
+
+def test_rows_whose_texts_an_encoder_has_read_do_not_decide_unless_it_is_declared(root: Path) -> None:
+    for candidates, rows in ((("plain", "adapted"), "validation"), (("plain", "terms"), "out_of_fold")):
+        for name in candidates:
+            write_results(root, name, ACTUAL, answers(ACTUAL, []), out_of_fold=answers(list(CLASSES) * 4, []))
+        settings = {"seed": 7, "threads": 1, "device": "cpu", "precision": "float32", "select": {}}
+        (root / "params.yaml").write_text(json.dumps({**settings, **tree(*candidates)}))
+        stage.run(root, None, Record(root, "select"))
+        assert read_json(root / "reports/selection.json")["rows"] == rows
 
 
 def test_an_adapted_encoder_without_a_twin_is_told(root: Path) -> None:
