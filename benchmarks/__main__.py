@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("doors", "embedding", "quality", "textbook")
+NAMES = ("doors", "embedding", "quality", "textbook", "fewshot")
 
 
 def main(words: list[str]) -> None:

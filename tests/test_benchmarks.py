@@ -13,6 +13,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import peers, quality, textbook
 from benchmarks.clock import Clock, race
+from benchmarks.labelled import Labelled
 from benchmarks.recipes import RECIPES, SETS, Recipe
 from benchmarks.workspace import params
 from tasks import compute, features
@@ -89,7 +90,7 @@ def test_ours_must_be_thirty_times_sooner(
 ) -> None:
     fast = [(1.0, 0.1)] if seconds is None else [(1.0, 0.1), (seconds, 0.8)]
     curves = {textbook.ours: fast, textbook.tuned: [(50.0, 0.9)], textbook.textbook: [(300.0, 0.8)]}
-    monkeypatch.setattr(textbook, "_alone", lambda contender, rows: curves[contender])
+    monkeypatch.setattr(textbook, "alone", lambda contender, rows: curves[contender])
     if enough:
         textbook.main([])
     else:
@@ -131,7 +132,7 @@ def test_a_peer_trains_and_is_looked_at_after_each_epoch(dynamic: bool, tiny_enc
     for seed, count in ((0, 240), (1, 60)):
         pairs = tiny.texts(count, seed)
         splits.append(
-            peers.Labelled([text for text, _ in pairs], [list(tiny.TOPICS).index(label) for _, label in pairs])
+            Labelled([text for text, _ in pairs], [list(tiny.TOPICS).index(label) for _, label in pairs])
         )
     peer = peers.Peer(dynamic=dynamic, learning_rate=0.005)
     curve = peers.train(peer, tiny_encoder, *splits, threads=1, folder=tmp_path)
