@@ -131,9 +131,7 @@ def test_a_peer_trains_and_is_looked_at_after_each_epoch(dynamic: bool, tiny_enc
     splits = []
     for seed, count in ((0, 240), (1, 60)):
         pairs = tiny.texts(count, seed)
-        splits.append(
-            Labelled([text for text, _ in pairs], [list(tiny.TOPICS).index(label) for _, label in pairs])
-        )
+        splits.append(Labelled([text for text, _ in pairs], [list(tiny.TOPICS).index(label) for _, label in pairs]))
     peer = peers.Peer(dynamic=dynamic, learning_rate=0.005)
     curve = peers.train(peer, tiny_encoder, *splits, threads=1, folder=tmp_path)
     assert len(curve) == 3
