@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("doors", "embedding", "quality", "textbook", "fewshot")
+NAMES = ("doors", "embedding", "quality", "textbook", "fewshot", "adaptation", "domains")
 
 
 def main(words: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Labelled texts: read from a public data set, and written as the clean stage writes a split."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,3 +57,20 @@ def write(root: Path, split: str, labelled: Labelled) -> None:
         "label": [f"{label:03}" for label in labelled.labels],
     }
     rows.write(root / "data" / "clean" / f"{split}.parquet", pa.table(columns))
+
+
+def sample(file: Path, target: Path, count: int | None) -> Path:
+    """Copies a table of Parquet with `count` of its rows, drawn at random and left in their order; all for None."""
+    table = pq.read_table(file)
+    if count is not None and count < len(table):
+        table = table.take(np.sort(np.random.default_rng(1).permutation(len(table))[:count]))
+    pq.write_table(table, target)
+    return target
+
+
+def write_csv(file: Path, labelled: Sequence[tuple[str, str]]) -> None:
+    """Writes texts and labels as a table with the columns `text` and `label`."""
+    with file.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(["text", "label"])
+        writer.writerows(labelled)
