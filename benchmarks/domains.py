@@ -1,4 +1,4 @@
-"""`python -m benchmarks domains [--seeds N] [--target N] [--source N] [--write FOLDER]`: from one domain to another.
+"""`python -m benchmarks domains [--seeds N] [--target N] [--source N]`: from one domain to another.
 
 The task is the same, positive or negative; the source domain is film reviews (SST-2), of which there are many rows, and
 the target domain comments of an internet forum (GoEmotions), of which there are few. Four ways to a classifier of
@@ -53,30 +53,35 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each way, each with another seed")
     parser.add_argument("--target", type=int, default=TARGET_ROWS, help="labelled rows of the target domain")
     parser.add_argument("--source", type=int, default=SOURCE_ROWS, help="labelled rows of the source domain")
+    parser.add_argument("--rows", type=int, help="test rows, at most, to see whether it works")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the rows there, and do nothing else")
     given = parser.parse_args(arguments)
     if given.write:
         given.write.mkdir(parents=True, exist_ok=True)
-        write(given.write, given.source, given.target)
+        write(given.write, given.source, given.target, given.rows)
         return
     found: dict[str, list[Answers]] = {name: [] for name in WAYS}
     for seed in range(1, given.seeds + 1):
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder), given.source, given.target)
+            write(Path(folder), given.source, given.target, given.rows)
             for name, answers in run(Path(folder), seed).items():
                 found[name].append(answers)
     _print(found)
 
 
-def write(folder: Path, source: int, target: int) -> None:
-    """Writes train rows of both domains and the target's test rows as CSV, drawn at random."""
+def write(folder: Path, source: int, target: int, count: int | None = None) -> None:
+    """Writes train rows of both domains, drawn at random, and the target's test rows, as CSV.
+
+    Args:
+        count: test rows, at most.
+    """
     from benchmarks.labelled import read, write_csv
 
     texts, labels = read("sst2", "train")
     long = [(text, label) for text, label in zip(texts, labels, strict=True) if len(text.split()) >= _FEWEST_WORDS]
     write_csv(folder / MOVIES, _some(long, source))
     write_csv(folder / COMMENTS, _some(comments("train"), target))
-    write_csv(folder / TEST, comments("test"))
+    write_csv(folder / TEST, comments("test")[:count])
 
 
 def comments(split: str) -> list[tuple[str, str]]:

@@ -85,7 +85,8 @@ def ours(rows: int | None) -> Curve:
     from tasks.records import Record
 
     recipe = next(recipe for recipe in RECIPES if (recipe.data, recipe.name) == ("banking77", "finetune"))
-    name = recipe.candidate["features"]
+    candidate = recipe.candidates[recipe.name]
+    name = candidate["features"]
     with tempfile.TemporaryDirectory() as folder:
         settings = changes(recipe, data("banking77")) | {"seed": SEED, "threads": THREADS}
         workspace = Workspace(Path(folder) / "workspace", settings)
@@ -98,7 +99,7 @@ def ours(rows: int | None) -> Curve:
         write(root, "validation", test_rows)
         resources = compute.read(root)
         resources.apply()
-        params = TransformerParams.model_validate(recipe.candidate)
+        params = TransformerParams.model_validate(candidate)
         clock = Clock()
         embed.run(root, name, Record(root, f"embed@{name}"))
         feature_set = features.load(root / "data" / "features" / name)
