@@ -3,7 +3,18 @@
 import importlib
 import sys
 
-NAMES = ("doors", "embedding", "quality", "textbook")
+NAMES = (
+    "doors",
+    "embedding",
+    "quality",
+    "textbook",
+    "fewshot",
+    "lora",
+    "adaptation",
+    "domains",
+    "distillation",
+    "ladder",
+)
 
 
 def main(words: list[str]) -> None:

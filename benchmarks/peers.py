@@ -19,17 +19,10 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from benchmarks.clock import Clock, Curve
+from benchmarks.labelled import Labelled
 from tasks.encoder import run_batched
 
 _EVALUATION_TOKENS = 4096
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Texts and the number of each one's class."""
-
-    texts: list[str]
-    labels: list[int]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """`python -m benchmarks quality [SET ...]`: what each recipe of benchmarks/recipes.py reaches on test rows."""
 
-import json
 import statistics
 import sys
 import tempfile
@@ -66,15 +65,27 @@ def main(arguments: list[str]) -> None:
 
 
 def run(recipe: Recipe) -> Result:
-    """Runs the pipeline once a seed with this recipe alone, so that the test rows are opened for it as the winner."""
+    """Trains what the recipe declares once a seed, and lets its contestant answer the test rows.
+
+    The pipeline itself would open them for the candidate that wins alone; here the contestant was declared before.
+    """
+    from benchmarks.answers import on_test
+
     scores, seconds = [], []
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder) / "workspace", changes(recipe, data(SETS[recipe.data].folder)))
         for seed in recipe.seeds:
-            workspace.regraft("run", "--set", f"seed={json.dumps(seed)}")
-            scores.append(float(workspace.json("reports/selection.json")["test"][recipe.metric]))
+            workspace.regraft("run", "combine" if recipe.ensemble else "finetune", *settings(recipe, seed))
+            scores.append(on_test(workspace.folder, recipe.contestant).score(recipe.metric))
             seconds.append(float(workspace.json(f"costs/fit/{recipe.name}.json")["fit_seconds"]))
     return Result(recipe, scores, seconds)
+
+
+def settings(recipe: Recipe, seed: int) -> list[str]:
+    """What `regraft run` is told for one seed: candidates with a seed of their own have other ones in each run."""
+    own = {f"candidates.{name}.seed": value.get("seed") for name, value in recipe.candidates.items()}
+    values = {"seed": seed} | {key: 100 * seed + number for key, number in own.items() if number is not None}
+    return [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
 
 
 def changes(recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -93,7 +104,6 @@ def changes(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "clean.split.validation": 0.02,
         "clean.duplicates.near": False,
         "cross_validation.folds": 0,
-        "features": {recipe.candidate["features"]: recipe.features},
-        "candidates": {recipe.name: recipe.candidate},
-        "ensembles": {},
-    }
+        "features": recipe.features,
+        "candidates": recipe.candidates,
+    } | ({"ensembles": {recipe.name: recipe.ensemble}} if recipe.ensemble else {})

@@ -12,24 +12,22 @@ accuracy is measured on the test rows.
 """
 
 import argparse
-import multiprocessing
 import sys
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
 
+from benchmarks.alone import alone
 from benchmarks.clock import Clock, Curve, race
 from benchmarks.quality import changes
 from benchmarks.recipes import RECIPES
 from benchmarks.workspace import Workspace, data
 
 if TYPE_CHECKING:
-    from benchmarks.peers import Labelled
+    from benchmarks.labelled import Labelled
 
 TIMES_SOONER = 30.0
 """What is promised: how many times sooner ours has what the textbook's way has at its end."""
@@ -48,7 +46,7 @@ def main(arguments: list[str]) -> None:
     rows = parser.parse_args(arguments).rows
     curves = {}
     for name, contender in CONTENDERS.items():
-        curves[name] = _alone(contender, rows)
+        curves[name] = alone(contender, rows)
         for seconds, accuracy in curves[name]:
             print(f"{name:9} {seconds:8.1f} s  accuracy {accuracy:.4f}", flush=True)
     found = {name: race(curves["ours"], curves[name]) for name in ("textbook", "tuned")}
@@ -60,11 +58,6 @@ def main(arguments: list[str]) -> None:
         )
     if found["textbook"].ratio < TIMES_SOONER:
         sys.exit(f"at least {TIMES_SOONER:.0f} times sooner than the textbook's way was promised")
-
-
-def _alone(contender: Callable[[int | None], Curve], rows: int | None) -> Curve:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(contender, rows).result()
 
 
 def textbook(rows: int | None) -> Curve:
@@ -83,6 +76,7 @@ def tuned(rows: int | None) -> Curve:
 
 def ours(rows: int | None) -> Curve:
     """The curve of our recipe: after the start of the head, and after each epoch."""
+    from benchmarks.labelled import write
     from tasks import compute, features
     from tasks.embed import stage as embed
     from tasks.finetune import networks
@@ -91,7 +85,8 @@ def ours(rows: int | None) -> Curve:
     from tasks.records import Record
 
     recipe = next(recipe for recipe in RECIPES if (recipe.data, recipe.name) == ("banking77", "finetune"))
-    name = recipe.candidate["features"]
+    candidate = recipe.candidates[recipe.name]
+    name = candidate["features"]
     with tempfile.TemporaryDirectory() as folder:
         settings = changes(recipe, data("banking77")) | {"seed": SEED, "threads": THREADS}
         workspace = Workspace(Path(folder) / "workspace", settings)
@@ -100,11 +95,11 @@ def ours(rows: int | None) -> Curve:
         train_rows, test_rows = _rows(rows)
         # The test rows take the place of validation rows: the loop then shows them after each epoch, and chooses
         # nothing by them, because the recipe keeps the last epoch.
-        _write(root, "train", train_rows)
-        _write(root, "validation", test_rows)
+        write(root, "train", train_rows)
+        write(root, "validation", test_rows)
         resources = compute.read(root)
         resources.apply()
-        params = TransformerParams.model_validate(recipe.candidate)
+        params = TransformerParams.model_validate(candidate)
         clock = Clock()
         embed.run(root, name, Record(root, f"embed@{name}"))
         feature_set = features.load(root / "data" / "features" / name)
@@ -146,35 +141,13 @@ def _peer(peer: Any, rows: int | None) -> Curve:
         return peers.train(peer, encoder, *_rows(rows), THREADS, Path(folder))
 
 
-def _write(root: Path, split: str, labelled: "Labelled") -> None:
-    """Writes a split as the clean stage would."""
-    import pyarrow as pa
-
-    from tasks import rows
-
-    (root / "data" / "clean").mkdir(exist_ok=True)
-    columns = {
-        "id": [f"{split}-{number}" for number in range(len(labelled.texts))],
-        "text": labelled.texts,
-        "label": [f"{label:02}" for label in labelled.labels],
-    }
-    rows.write(root / "data" / "clean" / f"{split}.parquet", pa.table(columns))
-
-
 def _rows(count: int | None) -> "tuple[Labelled, Labelled]":
     """Train and test rows of BANKING77, in an order of chance; the first `count` of each."""
-    import pyarrow.parquet as pq
+    from benchmarks.labelled import read_classes
 
-    from benchmarks.peers import Labelled
+    train, test = read_classes("banking77", ["train", "test"])
 
-    splits = []
-    classes: list[str] = []
-    for split in ("train", "test"):
-        table = pq.read_table(data("banking77") / f"{split}.parquet")
-        names = [str(name) for name in table["label"].to_pylist()]
-        classes = classes or sorted(set(names))
-        chosen = np.random.default_rng(SEED).permutation(len(table))[:count]
-        texts = [str(text) for text in table["text"].to_pylist()]
-        labels = [classes.index(name) for name in names]
-        splits.append(Labelled([texts[row] for row in chosen], [labels[row] for row in chosen]))
-    return splits[0], splits[1]
+    def some(rows: "Labelled") -> "Labelled":
+        return rows.take(np.random.default_rng(SEED).permutation(len(rows))[:count])
+
+    return some(train), some(test)

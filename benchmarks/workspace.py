@@ -31,6 +31,8 @@ def data(name: str) -> Path:
 def params(changes: Mapping[str, Any]) -> dict[str, Any]:
     """The project's `params.yaml` with other values at these dotted keys."""
     tree: dict[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
+    if "candidates" in changes:  # what is made of the project's own candidates goes with them
+        tree |= {block: {} for block in ("ensembles", "students") if block in tree}
     for path, value in changes.items():
         *parents, last = path.split(".")
         node = tree
@@ -52,11 +54,19 @@ class Workspace:
         self.folder = folder
         for name in ("flows", "tasks", "models/encoders/none", "models/ensembles", "data/source"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
-            (folder / name).parent.mkdir(exist_ok=True)
+        # Folders that stages read as a whole must be there, even where nothing is declared that would be in them.
+        kept = [
+            str(path.relative_to(ROOT)) for path in ROOT.glob("models/*/README.md") if path.parent.name != "selected"
+        ]
+        for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore", *kept):
+            (folder / name).parent.mkdir(exist_ok=True, parents=True)
             shutil.copyfile(ROOT / name, folder / name)
-        (folder / "params.yaml").write_text(json.dumps(params(changes)), encoding="utf-8")  # JSON is YAML
+        self.set(changes)
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+
+    def set(self, changes: Mapping[str, Any]) -> None:
+        """Writes `params.yaml` anew, with these changes to the project's own."""
+        (self.folder / "params.yaml").write_text(json.dumps(params(changes)), encoding="utf-8")  # JSON is YAML
 
     def regraft(self, *arguments: str) -> str:
         """Runs `regraft` with these arguments and returns what it printed.

@@ -1,0 +1,69 @@
+"""Ways to learn from a few rows a class: models, and mixtures of them that average their probabilities.
+
+`python -m benchmarks fewshot --choose` compares all of them on train rows; `CHOSEN` is the one that is promised.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.recipes import FINETUNE, TOKENS, VECTORS
+
+
+@dataclass(frozen=True)
+class Part:
+    """One model.
+
+    Attributes:
+        features: its feature set, as in `params.yaml`; of an encoder, as only these learn nothing from the rows.
+        candidate: the candidate, as in `params.yaml`.
+        seed: of its training.
+    """
+
+    features: dict[str, Any]
+    candidate: dict[str, Any]
+    seed: int = 1
+
+
+def _frozen(C: float) -> Part:
+    return Part(VECTORS, {"features": "vectors", "model": "logistic_regression", "C": C})
+
+
+def _tuned(seed: int = 1, **changes: Any) -> Part:
+    # 32 rows a batch make 24 updates of 10 rows a class, so that few rows want more epochs than many do.
+    return Part(TOKENS, FINETUNE | {"epochs": 8} | changes, seed)
+
+
+_CONTRASTIVE = {"contrastive": {"epochs": 5}}
+_RDROP = {"consistency": 1.0, "encoder_dropout": 0.1}
+
+PARTS = {
+    "frozen": _frozen(1.0),
+    "frozen C=3": _frozen(3.0),
+    "frozen C=10": _frozen(10.0),
+    "finetune": _tuned(),
+    "finetune seed 2": _tuned(2),
+    "finetune seed 3": _tuned(3),
+    "r-drop": _tuned(**_RDROP),
+    "mixup": _tuned(mixup=0.4),
+    "lora": _tuned(tune="lora", learning_rate=1e-3),
+    "contrastive": _tuned(**_CONTRASTIVE),
+    "contrastive, head alone": _tuned(**_CONTRASTIVE | {"epochs": 0}),
+}
+"""The models, by name."""
+
+MIXTURES = {name: (name,) for name in PARTS if "seed" not in name} | {
+    "frozen + finetune": ("frozen", "finetune"),
+    "frozen C=3 + finetune": ("frozen C=3", "finetune"),
+    "frozen C=10 + finetune": ("frozen C=10", "finetune"),
+    "frozen + r-drop": ("frozen", "r-drop"),
+    "frozen + mixup": ("frozen", "mixup"),
+    "frozen + lora": ("frozen", "lora"),
+    "frozen + contrastive": ("frozen", "contrastive"),
+    "frozen + contrastive, head alone": ("frozen", "contrastive, head alone"),
+    "frozen + finetune + contrastive": ("frozen", "finetune", "contrastive"),
+    "frozen + 3 finetune": ("frozen", "finetune", "finetune seed 2", "finetune seed 3"),
+}
+"""The parts of each mixture, which count the same."""
+
+BASELINE = "frozen"
+CHOSEN = "frozen + finetune"
