@@ -13,10 +13,12 @@ from tasks.base_encoder import base_of
 from tasks.block import PARAMS
 from tasks.clean.params import CleanParams
 from tasks.compute import ComputeParams
+from tasks.contestants import BLOCKS
 from tasks.embed.params import KINDS, FeatureParams
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.evaluate.params import EvaluateParams
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams
+from tasks.finetune.students import STUDENTS, StudentParams
 from tasks.ingest.params import IngestParams
 from tasks.select.params import SelectParams
 
@@ -38,6 +40,7 @@ class Params(ComputeParams):
     encoders: dict[str, EncoderParams]
     features: dict[str, FeatureParams]
     candidates: dict[str, CandidateParams]
+    students: dict[str, StudentParams]
     cross_validation: CrossValidationParams
     evaluate: EvaluateParams
     select: SelectParams
@@ -67,7 +70,10 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
     values["encoders"] = _members(tree, "encoders", problems, _by("objective", OBJECTIVES, "none"))
     values["features"] = _members(tree, "features", problems, _by("kind", KINDS))
     values["candidates"] = _members(tree, "candidates", problems, _by("model", MODELS))
-    problems += _disagreements(values["encoders"], values["features"], values["candidates"], tree)
+    values["students"] = _members(tree, "students", problems, _by("model", STUDENTS), fewest=0)
+    contestants = {**values["candidates"], **values["students"]}
+    problems += _disagreements(values["encoders"], values["features"], contestants, tree)
+    problems += _untaught(values["students"], tree)
     if problems:
         raise ParamsError(PARAMS, problems)
     # Every part was checked above; checking them again would only try each union's members in turn.
@@ -92,11 +98,12 @@ def _checked(model: type[BaseModel], value: object, at: str, problems: list[Prob
         return None
 
 
-def _members(tree: Mapping[str, Any], at: str, problems: list[Problem], choose: Any) -> dict[str, Any]:
+def _members(tree: Mapping[str, Any], at: str, problems: list[Problem], choose: Any, fewest: int = 1) -> dict[str, Any]:
     """Checks a mapping from names to blocks; those that are wrong are left out."""
     members = tree.get(at)
-    if not isinstance(members, dict) or not members:
-        problems.append(Problem(at, "a mapping with at least one name", repr(members)))
+    if not isinstance(members, dict) or len(members) < fewest:
+        allowed = "a mapping with at least one name" if fewest else "a mapping, {} for none"
+        problems.append(Problem(at, allowed, repr(members)))
         return {}
     good = {}
     for name, value in members.items():
@@ -129,12 +136,16 @@ def _by(key: str, table: Mapping[str, type[BaseModel]], default: str | None = No
 def _disagreements(
     encoders: Mapping[str, EncoderParams],
     features: Mapping[str, Any],
-    candidates: Mapping[str, Any],
+    contestants: Mapping[str, Any],
     tree: Mapping[str, Any],
 ) -> list[Problem]:
-    """What is wrong between blocks. Names of blocks that are wrong in themselves count as declared."""
+    """What is wrong between blocks. Names of blocks that are wrong in themselves count as declared.
+
+    Args:
+        contestants: candidates and students.
+    """
     found = []
-    declared = {name: _mapping(tree, name) for name in ("encoders", "features", "candidates")}
+    declared = {name: _mapping(tree, name) for name in ("encoders", "features", *BLOCKS)}
     if "none" in encoders:
         found.append(Problem("encoders.none", "another name", "`none`, which stands for no encoder"))
     found += [problem for name in encoders for problem in _baseless(name, declared["encoders"])]
@@ -142,14 +153,16 @@ def _disagreements(
         if feature.kind in ("encoder", "tokens") and feature.encoder not in declared["encoders"]:
             allowed = _one_of(declared["encoders"])
             found.append(Problem(f"features.{name}.encoder", allowed, repr(feature.encoder)))
-    for name, candidate in candidates.items():
-        at = f"candidates.{name}.features"
+    for name, candidate in contestants.items():
+        kind = next(kind for kind in BLOCKS if name in declared[kind])
+        at = f"{kind}.{name}.features"
         feature = features.get(candidate.features)
         if candidate.features not in declared["features"]:
             found.append(Problem(at, _one_of(declared["features"]), repr(candidate.features)))
         elif feature is not None:
-            found += _unreadable(name, candidate, feature)
-    used = {value.get("features") for value in declared["candidates"].values() if isinstance(value, dict)}
+            found += _unreadable(f"{kind}.{name}", candidate, feature)
+    readers = [value for kind in BLOCKS for value in declared[kind].values()]
+    used = {value.get("features") for value in readers if isinstance(value, dict)}
     for name in declared["features"]:
         if name not in used:
             found.append(Problem(f"features.{name}", "a feature set that a candidate reads", "one that nothing uses"))
@@ -165,9 +178,22 @@ def _baseless(name: str, encoders: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
-def _unreadable(name: str, candidate: Any, feature: FeatureParams) -> list[Problem]:
-    """What a candidate cannot read of its feature set."""
-    at, given = f"candidates.{name}", f"{candidate.features}, which is {feature.form}"
+def _untaught(students: Mapping[str, StudentParams], tree: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the teachers of students, and names that students share with others."""
+    found = []
+    for name, student in students.items():
+        teacher = student.teacher
+        if teacher.name not in _mapping(tree, teacher.block):
+            allowed = _one_of({f"{teacher.block}/{one}": None for one in _mapping(tree, teacher.block)})
+            found.append(Problem(f"students.{name}.teacher.model", allowed, repr(teacher.model)))
+        if name in _mapping(tree, "candidates"):
+            found.append(Problem(f"students.{name}", "another name", "the name of a candidate"))
+    return found
+
+
+def _unreadable(at: str, candidate: Any, feature: FeatureParams) -> list[Problem]:
+    """What a candidate or student cannot read of its feature set."""
+    given = f"{candidate.features}, which is {feature.form}"
     if feature.form not in READS[candidate.model]:
         return [Problem(f"{at}.features", f"a feature set that is {' or '.join(READS[candidate.model])}", given)]
     select = getattr(candidate, "select", None)

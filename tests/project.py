@@ -53,7 +53,7 @@ class Project:
         self.folder = folder
         folder.mkdir(parents=True)
         without = shutil.ignore_patterns("__pycache__")
-        for name in ("tasks", "models/encoders/none"):
+        for name in ("tasks", "models/encoders/none", "models/students"):
             shutil.copytree(ROOT / name, folder / name, ignore=without)
         for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
             shutil.copyfile(ROOT / name, folder / name)
@@ -73,8 +73,8 @@ class Project:
         (self.folder / "data" / "source").mkdir(parents=True, exist_ok=True)
         (self.folder / "data" / "source" / "rows.csv").write_text("\n".join(lines) + "\n")
 
-    def set_params(self, encoder: Path, candidates: dict[str, Any]) -> None:
-        """Writes `params.yaml` with these candidates."""
+    def set_params(self, encoder: Path, candidates: dict[str, Any], students: dict[str, Any] | None = None) -> None:
+        """Writes `params.yaml` with these candidates and students."""
         tiny.params(
             self.folder,
             ingest={"sources": ["data/source/*.csv"], "columns": {"text": "text", "label": "queue", "id": "id"}},
@@ -82,6 +82,7 @@ class Project:
             encoders={"tiny": {"source": f"path:{encoder}", "objective": "none"}},
             features=FEATURES,
             candidates=candidates,
+            students=students or {},
             cross_validation={"folds": 2},
             evaluate={"latency_rows": 3},
             select={"draws": 100},

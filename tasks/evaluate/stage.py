@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks import block, compute, predictions, rows
+from tasks import block, compute, contestants, predictions, rows
 from tasks.errors import BadInput
 from tasks.evaluate import plots, speed
 from tasks.evaluate.params import EvaluateParams
@@ -39,7 +39,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     ids, texts, labels = (rows.strings(table, name) for name in ("id", "text", "label"))
     if not texts:
         raise BadInput(str(VALIDATION), "at least one row", "none", "Give more rows, or a larger validation share.")
-    folder = Path("models/candidates") / item
+    folder = contestants.folder(root, item)
     model = load(root / folder, computing.threads, computing.device)
     record.rows_in, record.device = len(texts), computing.device if model.family in _ON_DEVICE else "cpu"
     actual = class_indices(labels, model.labels, item, VALIDATION)

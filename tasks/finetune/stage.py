@@ -1,12 +1,17 @@
-"""`finetune`: trains one candidate on its feature set, with its search and its cross-validation."""
+"""`finetune`: trains one candidate on its feature set, with its search and its cross-validation; or one student.
 
+A student has no out-of-fold predictions: what its teacher says of the rows that a fold shows was learnt from the rows
+that it holds out, so that they would not be honest.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tasks import block, compute, features, links, model, predictions, rows
+from tasks import block, compute, contestants, features, links, model, predictions, rows
 from tasks.compute import Compute
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.features import FeatureSet
@@ -16,6 +21,7 @@ from tasks.finetune.cross_validation import OutOfFold, out_of_fold
 from tasks.finetune.folds import folds
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams, Search, TransformerParams
 from tasks.finetune.search import Trial, search
+from tasks.finetune.students import STUDENTS, StudentParams
 from tasks.finetune.trainer import Fitted, Trainer
 from tasks.progress import log
 from tasks.records import Record, peak_memory_mb
@@ -31,6 +37,7 @@ class Result:
         trials: of the search, none without one.
         folds: of the cross-validation, 0 without one.
         search_seconds: that all fits of the search took.
+        teaching_seconds: that a teacher took to predict, None without one.
     """
 
     params: CandidateParams
@@ -40,10 +47,13 @@ class Result:
     folds: int
     out_of_fold: OutOfFold
     search_seconds: float
+    teaching_seconds: float | None = None
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
     """Writes `models/candidates/<item>/`, its curves, out-of-fold predictions, trials, and what the fit cost.
+
+    Of a student `models/students/<item>/` and the same, its table of out-of-fold predictions being without rows.
 
     Raises:
         BadInput: if the model cannot read the feature set, there are fewer than two classes, a class weight is for an
@@ -52,14 +62,18 @@ def run(root: Path, item: str | None, record: Record) -> None:
     if item is None:
         raise BadInput("python -m tasks finetune", "the name of a candidate", "none", "Give one of `candidates`.")
     params = _params(root, item)
-    validating = block.read(root, "cross_validation", CrossValidationParams)
+    at = f"{contestants.block_of(root, item)}.{item}"
+    if isinstance(params, StudentParams):
+        validating = CrossValidationParams(folds=0)
+    else:
+        validating = block.read(root, "cross_validation", CrossValidationParams)
     resources = compute.read(root)
     resources.apply()
     feature_set = features.load(root / "data" / "features" / params.features)
     if feature_set.form not in READS[params.model]:
         wanted = " or ".join(READS[params.model])
         fix = "Name a feature set of that form."
-        raise BadInput(f"candidates.{item}.features", f"a feature set that is {wanted}", feature_set.form, fix)
+        raise BadInput(f"{at}.features", f"a feature set that is {wanted}", feature_set.form, fix)
     classes = _classes(feature_set)
     record.rows_in = record.rows_out = int(feature_set.manifest["rows"]["train"])
     own = resources if params.seed is None else replace(resources, seed=params.seed)
@@ -73,12 +87,14 @@ def run(root: Path, item: str | None, record: Record) -> None:
 
 
 def _params(root: Path, item: str) -> CandidateParams:
-    at = f"candidates.{item}"
-    node = block.load(root / block.PARAMS).get("candidates", {}).get(item)
+    kind = contestants.block_of(root, item)
+    models: Mapping[str, type[CandidateParams]] = STUDENTS if kind == "students" else MODELS
+    node = block.load(root / block.PARAMS).get(kind, {}).get(item)
     name = node.get("model") if isinstance(node, dict) else None
-    if name not in MODELS:
-        raise ParamsError(block.PARAMS, [Problem(f"{at}.model", f"one of {', '.join(MODELS)}", repr(name))])
-    return block.read(root, at, MODELS[name])
+    if not isinstance(name, str) or name not in models:
+        problem = Problem(f"{kind}.{item}.model", f"one of {', '.join(models)}", repr(name))
+        raise ParamsError(block.PARAMS, [problem])
+    return block.read(root, f"{kind}.{item}", models[name])
 
 
 def _classes(feature_set: FeatureSet) -> list[str]:
@@ -93,14 +109,19 @@ def _trainer(
     root: Path, item: str, params: CandidateParams, feature_set: FeatureSet, classes: list[str], resources: Compute
 ) -> Trainer[Any]:
     """The trainer of the candidate's family; only its libraries are imported."""
+    teaching = None
+    if isinstance(params, StudentParams):
+        from tasks.finetune import teaching as teachings
+
+        teaching = teachings.read(root, item, params, feature_set, classes, resources)
     if isinstance(params, TransformerParams):
         from tasks.finetune.transformer import TransformerTrainer
 
-        return TransformerTrainer(feature_set, classes, resources, _earlier(root, item, params))
+        return TransformerTrainer(feature_set, classes, resources, _earlier(root, item, params), teaching)
     if feature_set.form == "words":
         from tasks.finetune.small import SmallNetworkTrainer
 
-        return SmallNetworkTrainer(feature_set, classes, resources)
+        return SmallNetworkTrainer(feature_set, classes, resources, teaching)
     from tasks.finetune.classical import ClassicalTrainer
 
     return ClassicalTrainer(feature_set, classes, resources)
@@ -114,7 +135,8 @@ def _earlier(root: Path, item: str, params: TransformerParams) -> Path | None:
     link = root / links.MODELS / item
     if not (root / declared).is_dir():
         fix = "Correct the path; it is taken from the project's folder."
-        raise BadInput(f"candidates.{item}.warm_start", "an existing folder", str(declared), fix)
+        at = f"{contestants.block_of(root, item)}.{item}"
+        raise BadInput(f"{at}.warm_start", "an existing folder", str(declared), fix)
     if not (link.is_dir() and link.samefile(root / declared)):
         found = "a link to another folder" if link.is_dir() else "none"
         raise BadInput(str(links.MODELS / item), f"a link to {declared}", found, links.REFRESH)
@@ -140,7 +162,8 @@ def _fit(
         number = len(parts)
         held = out_of_fold(trainer, params, parts, scratch / "folds", "cross-validation")
     fitted = trainer.fit(params, everything, scratch / "whole")
-    return Result(params, declared, trials, fitted, number, held, sum(trial.seconds for trial in trials))
+    asking = None if trainer.teaching is None else trainer.teaching.seconds
+    return Result(params, declared, trials, fitted, number, held, sum(trial.seconds for trial in trials), asking)
 
 
 def _write(
@@ -153,7 +176,7 @@ def _write(
     record: Record,
 ) -> None:
     fitted = result.fitted
-    with replacing(root / "models" / "candidates" / item) as folder:
+    with replacing(root / contestants.folder(root, item)) as folder:
         folder.mkdir(parents=True)
         family = fitted.save(folder)
         settings: dict[str, Any] = dict(feature_set.manifest["params"])
@@ -183,6 +206,8 @@ def _write(
         "precision": fitted.precision,
         "threads": resources.threads,
     }
+    if result.teaching_seconds is not None:
+        costs["teaching_seconds"] = round(result.teaching_seconds, 3)
     if "weights" in fitted.notes:
         costs["trained_share"] = round(fitted.notes["trained_weights"] / fitted.notes["weights"], 6)
     write_json(root / "costs" / "fit" / f"{item}.json", costs)

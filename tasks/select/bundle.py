@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
+from tasks import contestants
 from tasks.files import read_json, replacing, sha256
 from tasks.rows import SPLITS
 from tasks.select import mistakes, template, wording
@@ -34,7 +35,7 @@ _ESTIMATORS = {"sklearn": "model.skops", "vectors": "classifier.skops"}
 
 def write(root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> None:
     """Copies the winner's folder and adds `cleaning.json` and `README.md`."""
-    candidate = root / "models/candidates" / choice.winner
+    candidate = root / contestants.folder(root, choice.winner)
     with replacing(root / SELECTED) as folder:
         shutil.copytree(candidate, folder)
         shutil.copyfile(root / RULES, folder / "cleaning.json")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import rows
+from tasks import contestants, rows
 from tasks.compute import Compute
 from tasks.errors import BadInput
 from tasks.files import read_json
@@ -58,7 +58,7 @@ def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -
     texts, labels = rows.strings(table, "text"), rows.strings(table, "label")
     if not texts:
         raise BadInput(str(TEST), "at least one row", "none", "Give more rows, or a larger test share.")
-    model = load(root / "models/candidates" / winner, computing.threads, computing.device)
+    model = load(root / contestants.folder(root, winner), computing.threads, computing.device)
     index = {label: number for number, label in enumerate(model.labels)}
     unknown = sorted(set(labels) - set(index))
     if unknown:

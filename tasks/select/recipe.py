@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks import contestants
 from tasks.files import read_json
 from tasks.model import CARD
 from tasks.scores import LOWER_IS_BETTER
@@ -95,7 +96,7 @@ def read(root: Path, name: str, declared: Mapping[str, Any]) -> Recipe:
     Args:
         declared: its parameters in `params.yaml`.
     """
-    card = read_json(root / "models/candidates" / name / CARD)
+    card = read_json(root / contestants.folder(root, name) / CARD)
     params, notes = card["params"], card.get("notes") or {}
     described = card.get("search") or {}
     values: dict[str, Any] = described.get("values") or {}

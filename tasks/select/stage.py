@@ -1,10 +1,8 @@
 """Stage `select`: takes the best candidate, examines it on the test split, and reports."""
 
 from pathlib import Path
-from typing import Any
 
-from tasks import block, compute
-from tasks.errors import ParamsError, Problem
+from tasks import block, compute, contestants
 from tasks.progress import log
 from tasks.records import Record
 from tasks.select import adaptation, bundle, evidence, report, wording
@@ -22,7 +20,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     """
     params = block.read(root, "select", SelectParams)
     computing = compute.read(root)
-    candidates = declared(root)
+    candidates = contestants.declared(root)
     found = evidence.read(root, list(candidates), params.rows)
     record.rows_in = len(found.texts)
     choice = choose(found, params, computing.seed)
@@ -40,15 +38,3 @@ def run(root: Path, item: str | None, record: Record) -> None:
         f"{report.VERDICT}: {choice.winner}, test macro F1 {wording.measure(examination.measures['macro_f1'])} "
         f"({wording.measure(low)} to {wording.measure(high)})"
     )
-
-
-def declared(root: Path) -> dict[str, dict[str, Any]]:
-    """The declared candidates and their parameters, in their order; what removed ones left behind is not looked at.
-
-    Raises:
-        ParamsError: if there is none.
-    """
-    found = block.load(root / block.PARAMS).get("candidates")
-    if not isinstance(found, dict) or not found:
-        raise ParamsError(block.PARAMS, [Problem("candidates", "at least one candidate", repr(found))])
-    return {str(name): params for name, params in found.items()}

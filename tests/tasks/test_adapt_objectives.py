@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from tasks import rows
-from tasks.adapt import corpus, texts
+from tasks import rows, texts
+from tasks.adapt import corpus
 from tasks.adapt.mask import hide
 from tasks.adapt.mlm import MaskedLanguageModel
 from tasks.adapt.params import MlmParams, SimcseParams
