@@ -5,7 +5,8 @@ A candidate's folder holds `candidate.json` and, by its family,
 - `sklearn`: `model.skops`, a pipeline from texts to classes (see tasks/estimator.py);
 - `network`: a sentence-transformers folder whose outputs are logits (see tasks/network.py);
 - `vectors`: a sentence-transformers folder whose outputs are vectors, and `classifier.skops`, from vectors to classes;
-- `onnx`: `tokenizer.json`, of the library tokenizers, and `model.onnx`, from word ids to logits.
+- `onnx`: `tokenizer.json`, of the library tokenizers, and `model.onnx`, from word ids to logits;
+- `ensemble`: other models in folders of their own, and how their answers are combined (see tasks/ensemble.py).
 """
 
 from abc import ABC, abstractmethod
@@ -22,7 +23,7 @@ from tasks.errors import BadInput
 from tasks.files import read_json, write_json
 from tasks.rules import Rules
 
-Family = Literal["sklearn", "network", "vectors", "onnx"]
+Family = Literal["sklearn", "network", "vectors", "onnx", "ensemble"]
 Probabilities = npt.NDArray[np.float64]
 
 CARD = "candidate.json"
@@ -32,6 +33,7 @@ _LIBRARIES = {
     "network": ("torch", "transformers", "tokenizers", "safetensors"),
     "vectors": ("torch", "transformers", "tokenizers", "safetensors", "scikit-learn", "scipy", "numpy", "skops"),
     "onnx": ("onnxruntime", "tokenizers", "numpy"),
+    "ensemble": ("scikit-learn", "scipy", "numpy", "skops"),  # and those of its members
 }
 
 
@@ -41,10 +43,12 @@ class SavedModel(ABC):
     Attributes:
         labels: the classes, in the order of the columns of `predict_proba`.
         family: how it is stored and run.
+        device: the PyTorch device that it runs on.
         describe: everything in `candidate.json`.
     """
 
     family: Family
+    device: str = "cpu"
 
     def __init__(self, folder: Path, describe: dict[str, Any]) -> None:
         self.folder, self.describe = folder, describe
@@ -95,7 +99,7 @@ class NetworkModel(SavedModel):
         self._network, max_tokens = network.load(folder)
         self._network.to(device)
         self._tokenizer = Tokenizer(folder, max_tokens)
-        self._device = device
+        self.device = device
 
     def _predict(self, texts: list[str], report: Callable[[int], Any]) -> Probabilities:
         from scipy.special import softmax
@@ -103,7 +107,7 @@ class NetworkModel(SavedModel):
         from tasks.encoder import run_batched
 
         ids, pad_id = self._tokenizer(texts), self._tokenizer.pad_id
-        logits = run_batched(self._network, ids, pad_id, _TOKEN_BUDGET, self._device, report)
+        logits = run_batched(self._network, ids, pad_id, _TOKEN_BUDGET, self.device, report)
         return np.asarray(softmax(logits.astype(np.float64), axis=1))
 
 
@@ -121,13 +125,13 @@ class VectorsModel(SavedModel):
         self._network.to(device)
         self._tokenizer = Tokenizer(folder, max_tokens)
         self._classifier = estimator.load(folder / "classifier.skops")
-        self._device = device
+        self.device = device
 
     def _predict(self, texts: list[str], report: Callable[[int], Any]) -> Probabilities:
         from tasks.encoder import run_batched
 
         ids, pad_id = self._tokenizer(texts), self._tokenizer.pad_id
-        vectors = run_batched(self._network, ids, pad_id, _TOKEN_BUDGET, self._device, report)
+        vectors = run_batched(self._network, ids, pad_id, _TOKEN_BUDGET, self.device, report)
         return np.asarray(self._classifier.predict_proba(vectors.astype(np.float64)), dtype=np.float64)
 
 
@@ -156,7 +160,7 @@ def load(folder: Path, threads: int, device: str = "cpu") -> SavedModel:
         device: `auto`, or the name of a PyTorch device, for networks.
 
     Raises:
-        BadInput: if there is no candidate in the folder.
+        BadInput: if there is no candidate in the folder, or not all of it.
     """
     try:
         describe = read_json(folder / CARD)
@@ -167,6 +171,10 @@ def load(folder: Path, threads: int, device: str = "cpu") -> SavedModel:
         return SklearnModel(folder, describe)
     if describe["family"] == "onnx":
         return OnnxModel(folder, describe, threads)
+    if describe["family"] == "ensemble":
+        from tasks.ensemble import EnsembleModel
+
+        return EnsembleModel(folder, describe, threads, device)
     kind = VectorsModel if describe["family"] == "vectors" else NetworkModel
     return kind(folder, describe, compute.resolve_device(device))
 
@@ -187,6 +195,7 @@ def write_card(
 
     Args:
         labels: the classes, in the order of the model's outputs.
+        family: of an ensemble, the members must have been written already.
         rules: the feature set's cleaning rules, applied to each text before the model sees it.
         recipe: the candidate's parameters.
         features: what is to be known of the feature set (its kind, encoder and limits).
@@ -204,6 +213,14 @@ def write_card(
         "params": recipe,
         "search": search,
         "notes": notes,
-        "libraries": {library: version(library) for library in _LIBRARIES[family]},
+        "libraries": _libraries(folder, family),
     }
     write_json(folder / CARD, card)
+
+
+def _libraries(folder: Path, family: Family) -> dict[str, str]:
+    """The versions of the libraries that the model needs."""
+    found = {library: version(library) for library in _LIBRARIES[family]}
+    for card in sorted(folder.glob(f"members/*/{CARD}")):
+        found |= read_json(card)["libraries"]
+    return found

@@ -21,7 +21,6 @@ from tasks.scores import Floats, Ints, count, summary
 
 VALIDATION = Path("data/clean/validation.parquet")
 OUT_OF_FOLD = Path("predictions/out_of_fold")
-_ON_DEVICE = ("network", "vectors")  # families that run on the device; the others know the CPU only
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
@@ -41,7 +40,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
         raise BadInput(str(VALIDATION), "at least one row", "none", "Give more rows, or a larger validation share.")
     folder = contestants.folder(root, item)
     model = load(root / folder, computing.threads, computing.device)
-    record.rows_in, record.device = len(texts), computing.device if model.family in _ON_DEVICE else "cpu"
+    record.rows_in, record.device = len(texts), model.device
     actual = class_indices(labels, model.labels, item, VALIDATION)
     out_of_fold = _out_of_fold(root, item)
     probabilities = _predicted(model, texts, params.batch_rows, folder)

@@ -19,7 +19,6 @@ from tasks.select.params import SelectParams
 TEST = Path("data/clean/test.parquet")
 _CLEANING = Path("data/clean/report.json")
 _INTERVALS = ("accuracy", "macro_f1")
-_ON_DEVICE = ("network", "vectors")  # families that run on the device; the others know the CPU only
 _BATCH_ROWS = 1024  # rows a call, so that memory does not grow with the split
 
 
@@ -77,7 +76,7 @@ def examine(root: Path, winner: str, params: SelectParams, computing: Compute) -
     return Examination(
         rows=len(texts),
         set_aside=read_json(root / _CLEANING).get("not_in_train", {}).get("test"),
-        device=computing.device if model.family in _ON_DEVICE else "cpu",
+        device=model.device,
         measures=summary(actual, probabilities),
         intervals={name: interval(values[0], params.level) for name, values in replicated.items()},
     )

@@ -142,7 +142,7 @@ def test_a_label_that_the_candidate_does_not_know_is_named(workspace: Path) -> N
 
 def test_a_diverged_candidate_is_refused_rather_than_measured(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Diverged:
-        labels, family = list(CLASSES), "network"
+        labels, device = list(CLASSES), "cpu"
 
         def predict_proba(self, texts: list[str], report: Any = None) -> Any:
             return np.full((len(texts), len(CLASSES)), np.nan)
