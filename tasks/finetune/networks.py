@@ -86,6 +86,9 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         """What predicts in a trained network's place, as it will once it is saved and loaded; in evaluation mode."""
         return network
 
+    def forget_parts(self, network: nn.Module) -> None:
+        """Forgets what belongs to a settled network's own training, as its weights are about to be others'."""
+
     def given(self, params: T_contra) -> dict[str, Ids]:
         """The ids that the network is trained and validated on, of each row of both splits."""
         return self.ids

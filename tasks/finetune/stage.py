@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from tasks import block, compute, contestants, features, links, model, predictions, rows
+from tasks import block, compute, contestants, features, links, predictions, rows
 from tasks.compute import Compute
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.features import FeatureSet
 from tasks.files import replacing, write_json
-from tasks.finetune import processes
+from tasks.finetune import card, processes
 from tasks.finetune.cross_validation import OutOfFold, out_of_fold
 from tasks.finetune.folds import folds
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams, Search, TransformerParams
@@ -117,14 +117,21 @@ def _trainer(
     if isinstance(params, TransformerParams):
         from tasks.finetune.transformer import TransformerTrainer
 
-        return TransformerTrainer(feature_set, classes, resources, _earlier(root, item, params), teaching)
+        earlier = _earlier(root, item, params)
+        return _bagging(TransformerTrainer(feature_set, classes, resources, earlier, teaching))
     if feature_set.form == "words":
         from tasks.finetune.small import SmallNetworkTrainer
 
-        return SmallNetworkTrainer(feature_set, classes, resources, teaching)
+        return _bagging(SmallNetworkTrainer(feature_set, classes, resources, teaching))
     from tasks.finetune.classical import ClassicalTrainer
 
     return ClassicalTrainer(feature_set, classes, resources)
+
+
+def _bagging(trainer: Any) -> Trainer[Any]:
+    from tasks.finetune.bag import BaggingTrainer
+
+    return BaggingTrainer(trainer)
 
 
 def _earlier(root: Path, item: str, params: TransformerParams) -> Path | None:
@@ -179,19 +186,9 @@ def _write(
     with replacing(root / contestants.folder(root, item)) as folder:
         folder.mkdir(parents=True)
         family = fitted.save(folder)
-        settings: dict[str, Any] = dict(feature_set.manifest["params"])
-        rules = settings.pop("rules")
-        model.write_card(
-            folder,
-            name=item,
-            family=family,
-            labels=classes,
-            rules=rules,
-            recipe=result.params.model_dump(),
-            features={"name": result.params.features, **settings},
-            search=_summary(result.search, result.trials),
-            notes=fitted.notes | ({"folds": result.folds} if result.folds else {}),
-        )
+        notes = fitted.notes | ({"folds": result.folds} if result.folds else {})
+        searched = _summary(result.search, result.trials)
+        card.write(folder, item, family, feature_set, classes, result.params, notes, searched)
     with replacing(root / "predictions/out_of_fold" / f"{item}.parquet") as partial:
         rows.write(partial, _table(feature_set, classes, result.out_of_fold))
     write_json(root / "plots" / "learning" / f"{item}.json", fitted.curve)

@@ -115,6 +115,11 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
         classifier.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
         return classifier.to(self.compute.device).eval()
 
+    def forget_parts(self, network: nn.Module) -> None:
+        """Forgets the adapter, which is part of the weights already: of a mean of weights there is none."""
+        assert isinstance(network, Tuned)  # noqa: S101 - it was built above
+        network.adapter = None
+
     def given(self, params: TransformerParams) -> dict[str, Ids]:
         """Token ids; of an encoder that is not trained, the numbers of the rows, whose vectors are kept."""
         if params.tune != "head":
@@ -151,7 +156,9 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
     def _untrained(self, network: Classifier, params: TransformerParams) -> Vectors:
         """The vectors of all rows before any training, those of train rows first: folds and trials share them."""
         # An adapter changes none of them at first, but may have sums rounded otherwise.
-        key = (params.pooling, params.tune, params.reinit_layers, params.warm_start, params.layers, params.layer_choice)
+        drawn = self.compute.seed if params.reinit_layers else None  # members of a bag have seeds of their own
+        own = (params.pooling, params.tune, params.reinit_layers, params.warm_start)
+        key = (*own, params.layers, params.layer_choice, drawn)
         if key not in self._vectors:
             splits = ("train", "validation") if params.tune == "head" else ("train",)
             ids = [row for split in splits for row in self.ids[split]]

@@ -1,7 +1,10 @@
 """Students: what a teacher says is what they learn, of train rows and of texts without labels."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from transformers import BertConfig, BertModel
 
 from flows.links import refresh
+from tasks import encoder as encoders
 from tasks import features, links, model, predictions, rows
 from tasks.compute import Compute
 from tasks.embed import stage as embed
@@ -28,6 +33,7 @@ from tasks.params import check_tree
 from tasks.records import Record
 from tasks.rules import Rules
 from tests import tiny
+from tests.imports import ROOT
 from tests.tasks.test_params import DEFAULT
 
 CLASSES = sorted(tiny.TOPICS)
@@ -250,6 +256,20 @@ def test_an_interrupted_student_goes_on_to_the_same_bytes(
     assert "resuming at step 10" in capsys.readouterr().out
 
 
+def test_another_process_makes_the_same_bytes(workspace: Path) -> None:
+    (workspace / "more.txt").write_text("printer tax\nlogin zzz\n")
+    declare(workspace, {"small": STUDENT | {"epochs": 2, "distillation": {"unlabelled": ["more.txt"]}}})
+    here = digests(run(workspace, "small"))
+    shutil.rmtree(workspace / "scratch")
+    code = (
+        "import sys; from pathlib import Path; from tasks.finetune import stage; from tasks.records import Record; "
+        "stage.run(Path(sys.argv[1]), 'small', Record(Path(sys.argv[1]), 'finetune@small'))"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "1"}
+    subprocess.run([sys.executable, "-c", code, str(workspace)], cwd=ROOT, env=environment, check=True)
+    assert digests(workspace / "models/students/small") == here
+
+
 def test_what_another_teacher_said_is_not_resumed(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     declare(workspace, {"small": STUDENT | {"epochs": 1}})
     first = digests(run(workspace, "small"))
@@ -275,6 +295,16 @@ def test_a_shallow_student_is_saved_with_its_layers_alone(workspace: Path, choic
 
     logits = SentenceTransformer(str(folder), device="cpu").encode(texts(workspace, "validation"))
     np.testing.assert_allclose(functional.softmax(torch.tensor(logits), dim=1).numpy(), probabilities, atol=1e-5)
+
+
+def test_layers_at_even_distances_are_kept() -> None:
+    shape = {"hidden_size": 8, "num_attention_heads": 1, "intermediate_size": 8, "vocab_size": 9}
+    for choice, kept in {"lowest": [0, 1, 2], "spaced": [0, 2, 4]}.items():
+        network = BertModel(BertConfig(num_hidden_layers=5, **shape))
+        layers = list(encoders.stack(network))
+        encoders.cut(network, 3, choice)  # type: ignore[arg-type]
+        assert list(encoders.stack(network)) == [layers[number] for number in kept]
+        assert network.config.num_hidden_layers == 3
 
 
 def test_a_student_is_measured_where_it_lies(workspace: Path) -> None:
