@@ -15,7 +15,7 @@ from tasks.base_encoder import base_of
 from tasks.block import PARAMS, load
 from tasks.errors import BadInput
 from tasks.files import remove, replacing
-from tasks.links import ENCODERS, LIBRARIES, MODELS, SOURCES, TEXTS, VECTORS, metadata_file
+from tasks.links import ENCODERS, LIBRARIES, MODELS, SOURCES, TEXTS, UNLABELLED, VECTORS, metadata_file
 
 Entry = Path | str | Mapping[str, Path | str]
 """A link to a path; a file's text; or a folder of files by name."""
@@ -34,11 +34,20 @@ def refresh(root: Path) -> None:
     _keep(root / LIBRARIES, {name: metadata_file(_installed(name)) for name in sorted(_libraries(graph))})
     encoders = params.get("encoders") or {}
     _keep(root / ENCODERS, {name: _encoder(root, base_of(name, encoders), encoders) for name in encoders})
-    _keep(root / TEXTS, {name: sources.texts(root, name, entry) for name, entry in encoders.items()})
+    _keep(root / TEXTS, {name: _texts(root, f"encoders.{name}", entry, "texts") for name, entry in encoders.items()})
     features = params.get("features") or {}
     _keep(root / VECTORS, {name: _vectors(root, name, entry) for name, entry in features.items()})
-    candidates = params.get("candidates") or {}
-    _keep(root / MODELS, {name: _model(root, name, entry) for name, entry in candidates.items()})
+    students = params.get("students") or {}
+    unlabelled = {
+        name: (f"students.{name}.distillation", _value(entry, "distillation")) for name, entry in students.items()
+    }
+    _keep(root / UNLABELLED, {name: _texts(root, at, entry, "unlabelled") for name, (at, entry) in unlabelled.items()})
+    trained = {
+        name: _model(root, f"{kind}.{name}", entry)
+        for kind in ("candidates", "students")
+        for name, entry in (params.get(kind) or {}).items()
+    }
+    _keep(root / MODELS, trained)
     ingest = params.get("ingest") or {}
     declared = [*(ingest.get("sources") or []), *(ingest.get("test_sources") or [])]
     _keep(root / SOURCES, sources.entries(root, declared))
@@ -94,11 +103,19 @@ def _vectors(root: Path, name: str, entry: Any) -> Entry:
     return file.resolve()
 
 
-def _model(root: Path, name: str, entry: Any) -> Entry:
-    kind, _, rest = str(entry.get("warm_start") if isinstance(entry, dict) else "").partition(":")
+def _texts(root: Path, at: str, entry: Any, key: str) -> Entry:
+    return sources.texts(root, f"{at}.{key}", _value(entry, key) or [])
+
+
+def _value(entry: Any, key: str) -> Any:
+    return entry.get(key) if isinstance(entry, dict) else None
+
+
+def _model(root: Path, at: str, entry: Any) -> Entry:
+    kind, _, rest = str(_value(entry, "warm_start")).partition(":")
     if kind != "path":
         return "none\n"
-    where = f"{PARAMS}: candidates.{name}.warm_start"
+    where = f"{PARAMS}: {at}.warm_start"
     folder = (root / Path(rest).expanduser()).resolve()
     if not folder.is_dir():
         raise BadInput(where, "an existing folder", rest, "Correct the path; it is taken from the project's folder.")

@@ -31,14 +31,15 @@ def entries(root: Path, declared: Sequence[str]) -> dict[str, Path | str]:
     return _indexed({source: _found(root, source) for source in declared})
 
 
-def texts(root: Path, name: str, entry: Any) -> dict[str, Path | str]:
-    """The entries for the texts that an encoder declares, with an index of which file or pattern has which.
+def texts(root: Path, key: str, declared: Sequence[str]) -> dict[str, Path | str]:
+    """The entries for the texts that a parameter declares, with an index of which file or pattern has which.
+
+    Args:
+        key: of the parameter, as errors name it.
 
     Raises:
         BadInput: if a file is missing or a pattern matches nothing.
     """
-    declared = (entry.get("texts") if isinstance(entry, dict) else None) or []
-    key = f"encoders.{name}.texts"
     found = {str(one): _matches(root, str(one), str(one), key) for one in declared}
     return _indexed({one: [(match.name, match.resolve()) for match in matches] for one, matches in found.items()})
 

@@ -109,10 +109,14 @@ def load_network(
     return network.eval()  # type: ignore[no-any-return]
 
 
-def cut(network: "nn.Module", layers: int) -> None:
-    """Takes away all layers of a network but the lowest ones, in place; what it saves then loads as the cut network.
+def cut(network: "nn.Module", layers: int, choice: Literal["lowest", "spaced"] = "lowest") -> None:
+    """Takes away layers of a network, in place; what it saves then loads as the cut network.
 
     What stands behind the layers stays, such as a last normalisation.
+
+    Args:
+        layers: how many are kept.
+        choice: the lowest, or those at even distances, the lowest and the top one among them.
 
     Raises:
         BadInput: if there are fewer layers, or it cannot be told where they are.
@@ -120,16 +124,19 @@ def cut(network: "nn.Module", layers: int) -> None:
     config: Any = network.config
     there = int(config.num_hidden_layers)
     if layers > there:
-        fix = "Lower `layers` of the feature set, or leave it out."
+        fix = "Lower `layers`, or leave it out."
         raise BadInput("the encoder", f"{layers} layers, as `layers` says", f"only {there}", fix)
     if layers == there:
         return
+    kept = range(layers) if choice == "lowest" else [round(float(place)) for place in np.linspace(0, there - 1, layers)]
     # ALBERT has one layer that it runs several times, as the configuration says.
     if getattr(config, "num_hidden_groups", None) != 1:
-        del stack(network)[layers:]
+        found = stack(network)
+        for number in reversed([number for number in range(there) if number not in kept]):
+            del found[number]
     config.num_hidden_layers = layers
     if getattr(config, "layer_types", None):
-        config.layer_types = list(config.layer_types)[:layers]
+        config.layer_types = [config.layer_types[number] for number in kept]
 
 
 def stack(network: "nn.Module") -> "nn.ModuleList":

@@ -9,6 +9,7 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 - `links/texts/<name>/`: to the files of texts that an encoder is adapted to, with `index.json` saying which is which;
 - `links/vectors/<name>`: to the file that a feature set's word vectors, or those of its augmentation, are read from, or
   a file that says `none`;
+- `links/unlabelled/<student>/`: to the files of texts that a student learns from, in the same form;
 - `links/models/<candidate>`: to the folder of the earlier model that its training starts from, or a file that says
   `none`.
 
@@ -23,7 +24,7 @@ from tasks.errors import BadInput
 
 FOLDER = Path("links")
 LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER / "encoders"
-VECTORS, MODELS, TEXTS = FOLDER / "vectors", FOLDER / "models", FOLDER / "texts"
+VECTORS, MODELS, TEXTS, UNLABELLED = FOLDER / "vectors", FOLDER / "models", FOLDER / "texts", FOLDER / "unlabelled"
 INDEX = "index.json"
 REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 

@@ -14,10 +14,12 @@ from tasks.block import PARAMS
 from tasks.clean.params import CleanParams
 from tasks.combine.params import FITTED, METHODS, EnsembleParams
 from tasks.compute import ComputeParams
+from tasks.contestants import BLOCKS
 from tasks.embed.params import KINDS, FeatureParams
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.evaluate.params import EvaluateParams
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams
+from tasks.finetune.students import STUDENTS, StudentParams
 from tasks.ingest.params import IngestParams
 from tasks.select.params import SelectParams
 
@@ -40,6 +42,7 @@ class Params(ComputeParams):
     features: dict[str, FeatureParams]
     candidates: dict[str, CandidateParams]
     ensembles: dict[str, EnsembleParams]
+    students: dict[str, StudentParams]
     cross_validation: CrossValidationParams
     evaluate: EvaluateParams
     select: SelectParams
@@ -69,8 +72,12 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
     values["encoders"] = _members(tree, "encoders", problems, _by("objective", OBJECTIVES, "none"))
     values["features"] = _members(tree, "features", problems, _by("kind", KINDS))
     values["candidates"] = _members(tree, "candidates", problems, _by("model", MODELS))
+    values["students"] = _members(tree, "students", problems, _by("model", STUDENTS), at_least=0)
     values["ensembles"] = _members(tree, "ensembles", problems, _by("method", METHODS), at_least=0)
-    problems += _disagreements(values["encoders"], values["features"], values["candidates"], tree)
+    trained = {**values["candidates"], **values["students"]}
+    problems += _disagreements(values["encoders"], values["features"], trained, tree)
+    problems += _shared_names(tree)
+    problems += _untaught(values["students"], tree)
     problems += _impossible(values["ensembles"], values["cross_validation"], tree)
     if problems:
         raise ParamsError(PARAMS, problems)
@@ -136,12 +143,16 @@ def _by(key: str, table: Mapping[str, type[BaseModel]], default: str | None = No
 def _disagreements(
     encoders: Mapping[str, EncoderParams],
     features: Mapping[str, Any],
-    candidates: Mapping[str, Any],
+    contestants: Mapping[str, Any],
     tree: Mapping[str, Any],
 ) -> list[Problem]:
-    """What is wrong between blocks. Names of blocks that are wrong in themselves count as declared."""
+    """What is wrong between blocks. Names of blocks that are wrong in themselves count as declared.
+
+    Args:
+        contestants: candidates and students.
+    """
     found = []
-    declared = {name: _mapping(tree, name) for name in ("encoders", "features", "candidates")}
+    declared = {name: _mapping(tree, name) for name in ("encoders", "features", *BLOCKS)}
     if "none" in encoders:
         found.append(Problem("encoders.none", "another name", "`none`, which stands for no encoder"))
     found += [problem for name in encoders for problem in _baseless(name, declared["encoders"])]
@@ -149,14 +160,16 @@ def _disagreements(
         if feature.kind in ("encoder", "tokens") and feature.encoder not in declared["encoders"]:
             allowed = _one_of(declared["encoders"])
             found.append(Problem(f"features.{name}.encoder", allowed, repr(feature.encoder)))
-    for name, candidate in candidates.items():
-        at = f"candidates.{name}.features"
+    for name, candidate in contestants.items():
+        kind = next(kind for kind in BLOCKS if name in declared[kind])
+        at = f"{kind}.{name}.features"
         feature = features.get(candidate.features)
         if candidate.features not in declared["features"]:
             found.append(Problem(at, _one_of(declared["features"]), repr(candidate.features)))
         elif feature is not None:
-            found += _unreadable(name, candidate, feature)
-    used = {value.get("features") for value in declared["candidates"].values() if isinstance(value, dict)}
+            found += _unreadable(f"{kind}.{name}", candidate, feature)
+    readers = [value for kind in BLOCKS for value in declared[kind].values()]
+    used = {value.get("features") for value in readers if isinstance(value, dict)}
     for name in declared["features"]:
         if name not in used:
             found.append(Problem(f"features.{name}", "a feature set that a candidate reads", "one that nothing uses"))
@@ -172,9 +185,31 @@ def _baseless(name: str, encoders: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
-def _unreadable(name: str, candidate: Any, feature: FeatureParams) -> list[Problem]:
-    """What a candidate cannot read of its feature set."""
-    at, given = f"candidates.{name}", f"{candidate.features}, which is {feature.form}"
+def _shared_names(tree: Mapping[str, Any]) -> list[Problem]:
+    """Contestants of one name, whose files would be the same."""
+    return [
+        Problem(f"{kind}.{name}", f"a name that none of {other} has", repr(name))
+        for number, kind in enumerate(BLOCKS)
+        for other in BLOCKS[:number]
+        for name in _mapping(tree, kind)
+        if name in _mapping(tree, other)
+    ]
+
+
+def _untaught(students: Mapping[str, StudentParams], tree: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the teachers of students."""
+    found = []
+    for name, student in students.items():
+        teacher = student.teacher
+        if teacher.name not in _mapping(tree, teacher.block):
+            allowed = _one_of({f"{teacher.block}/{one}": None for one in _mapping(tree, teacher.block)})
+            found.append(Problem(f"students.{name}.teacher.model", allowed, repr(teacher.model)))
+    return found
+
+
+def _unreadable(at: str, candidate: Any, feature: FeatureParams) -> list[Problem]:
+    """What a candidate or student cannot read of its feature set."""
+    given = f"{candidate.features}, which is {feature.form}"
     if feature.form not in READS[candidate.model]:
         return [Problem(f"{at}.features", f"a feature set that is {' or '.join(READS[candidate.model])}", given)]
     select = getattr(candidate, "select", None)
@@ -190,8 +225,6 @@ def _impossible(
     found, candidates = [], _mapping(tree, "candidates")
     for name, ensemble in ensembles.items():
         at = f"ensembles.{name}"
-        if name in candidates:  # their files would be the same
-            found.append(Problem(at, "a name that no candidate has", repr(name)))
         unknown = [member for member in ensemble.members if member not in candidates]
         found += [Problem(f"{at}.members", _one_of(candidates), repr(member)) for member in unknown]
         if ensemble.method in FITTED and validating is not None and validating.folds == 0:

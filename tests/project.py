@@ -58,7 +58,7 @@ class Project:
         self.folder = folder
         folder.mkdir(parents=True)
         without = shutil.ignore_patterns("__pycache__")
-        for name in ("tasks", "models/encoders/none", "models/ensembles"):
+        for name in ("tasks", "models/encoders/none", "models/ensembles", "models/students"):
             shutil.copytree(ROOT / name, folder / name, ignore=without)
         for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
             shutil.copyfile(ROOT / name, folder / name)
@@ -78,8 +78,8 @@ class Project:
         (self.folder / "data" / "source").mkdir(parents=True, exist_ok=True)
         (self.folder / "data" / "source" / "rows.csv").write_text("\n".join(lines) + "\n")
 
-    def set_params(self, encoder: Path, candidates: dict[str, Any]) -> None:
-        """Writes `params.yaml` with these candidates and with `ENSEMBLES`."""
+    def set_params(self, encoder: Path, candidates: dict[str, Any], students: dict[str, Any] | None = None) -> None:
+        """Writes `params.yaml` with these candidates and students and with `ENSEMBLES`."""
         tiny.params(
             self.folder,
             ingest={"sources": ["data/source/*.csv"], "columns": {"text": "text", "label": "queue", "id": "id"}},
@@ -88,6 +88,7 @@ class Project:
             features=FEATURES,
             candidates=candidates,
             ensembles=ENSEMBLES,
+            students=students or {},
             cross_validation={"folds": 2},
             evaluate={"latency_rows": 3},
             select={"draws": 100},

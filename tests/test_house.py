@@ -17,23 +17,24 @@ STAGES: dict[str, dict[str, Any]] = {
 # Libraries that change no number of any stage: they parse parameters, draw pages, fetch files, store what was
 # computed. Everything else that a stage can import must be among its dependencies.
 WITHOUT_NUMBERS = {"pydantic", "ruamel", "jinja2", "markupsafe", "threadpoolctl", "safetensors", "huggingface_hub"}
-# Parquet holds the same rows whichever version wrote it; ingest and adapt also read foreign files with it.
-STORES = {"pyarrow": {"ingest", "adapt"}}
+# Parquet holds the same rows whichever version wrote it; these stages also read foreign files with it.
+STORES = {"pyarrow": {"ingest", "adapt", "distill"}}
 
 
 # What a stage could import, but has no use for: finetune reads features that are made, combine predictions that are
-# made, and neither runs a saved model.
+# made, and neither runs a saved model. A student runs its teacher, and has no search.
 NOT_USED = {
     "finetune": {"zhconv-rs", "rjieba", "onnxruntime"},
     "combine": {"zhconv-rs", "rjieba", "onnxruntime", "tokenizers", "torch", "transformers"},
+    "distill": {"optuna"},
 }
 # What works behind another library, so that no import of ours shows it.
 BEHIND = {"transformers": {"tokenizers"}, "torch": {"onnx"}}
 
 
 def room_of(stage: str) -> str:
-    """Of `python -m tasks ROOM [ITEM]`, which is a stage's command."""
-    return str(STAGES[stage]["cmd"].split()[3])
+    """The room that a stage's command runs; more than one stage may run the same."""
+    return str(STAGES[stage]["cmd"]).split()[3]
 
 
 def code_of(stage: str) -> set[Path]:

@@ -1,18 +1,13 @@
 """The texts that an encoder is adapted to; none of them is the text of a validation or test row."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks import rows
-from tasks.adapt import texts
+from tasks import unlabelled
 from tasks.errors import BadInput
-from tasks.files import read_json
-from tasks.progress import log
-from tasks.rules import Rules
 
-_FOLDER = Path("data/clean")
 _FEWEST = 4
 
 
@@ -53,37 +48,8 @@ def read(root: Path, files: Sequence[Path], held_out: float) -> Corpus:
     Raises:
         BadInput: if a file cannot be read, or too few texts are left.
     """
-    own = rows.strings(rows.read(root / _FOLDER / "train.parquet", ["text"]), "text")
-    others = list(_cleaned(root, files))
-    secret = {
-        _plain(text)
-        for split in ("validation", "test")
-        for text in rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text")
-    }
-    counts = {"train_rows": len(own), "file_rows": len(others), "empty": 0, "repeated": 0, "kept_out": 0}
-    kept: dict[str, str] = {}
-    for text in [*own, *others]:
-        plain = _plain(text)
-        reason = "" if plain else "empty"
-        reason = reason or ("kept_out" if plain in secret else "repeated" if plain in kept else "")
-        if reason:
-            counts[reason] += 1
-        else:
-            kept[plain] = text
-    if counts["kept_out"]:
-        log(f"{counts['kept_out']:,} texts are those of validation or test rows and are left out")
-    return _divide(list(kept.values()), held_out, counts)
-
-
-def _cleaned(root: Path, files: Sequence[Path]) -> Iterator[str]:
-    if files:
-        rules = Rules.model_validate(read_json(root / _FOLDER / "rules.json"))
-        for file in files:
-            yield from map(rules.apply, texts.read(file))
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+    found = unlabelled.gather(root, files)
+    return _divide([*found.own, *found.others], held_out, found.counts)
 
 
 def _divide(kept: list[str], held_out: float, counts: dict[str, int]) -> Corpus:

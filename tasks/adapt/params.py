@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from tasks.block import Block
 from tasks.encoder import Pooling
+from tasks.texts import Patterns
 
 _FORMS = r"package:[A-Za-z_]\w*(/[\w.\-/]+)?|path:.+|hub:[\w.\-]+(/[\w.\-]+)?@[0-9a-f]{40}"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_\-]*"
@@ -28,13 +29,6 @@ def _check_source(value: str) -> str:
 def _check_digest(value: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", value):
         raise ValueError("a SHA-256 of 64 hex digits")
-    return value
-
-
-def _check_texts(value: list[str]) -> list[str]:
-    endings = (".txt", ".csv", ".jsonl", ".parquet")
-    if any("://" in one or one.startswith("hub:") or not one.endswith(endings) for one in value):
-        raise ValueError(f"files or globs of files on this machine that end in {', '.join(endings)}")
     return value
 
 
@@ -62,7 +56,7 @@ class AdaptedParams(_Encoder):
 
     source: Annotated[str, AfterValidator(_check_source)]
     """What it starts from: the name of an encoder of objective none, or a place as such an encoder has."""
-    texts: Annotated[list[str], AfterValidator(_check_texts)] = Field(default_factory=list)
+    texts: Patterns = Field(default_factory=list)
     """Files, or globs, of more texts of the domain: .txt with a text a line, or .csv, .jsonl or .parquet with a column
     `text`. The cleaning rules of `clean` act on them. Texts of the validation and test rows are left out."""
     max_tokens: int = Field(default=128, ge=3)

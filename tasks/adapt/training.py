@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from tasks import encoder as encoders
-from tasks import snapshots
-from tasks.adapt import corpus, texts
+from tasks import links, snapshots, texts
+from tasks.adapt import corpus
 from tasks.adapt.loop import Adaptation, State
 from tasks.adapt.objective import Objective
 from tasks.adapt.params import AdaptedParams, MlmParams, SimcseParams
@@ -51,7 +51,7 @@ def adapt(root: Path, item: str, folder: Path, params: AdaptedParams, compute: C
     if params.max_tokens > limit:
         fix = "Lower `max_tokens` of the encoder."
         raise BadInput(f"encoders.{item}", f"positions for {params.max_tokens} tokens", f"only {limit}", fix)
-    files = texts.linked(root, item, params.texts)
+    files = texts.linked(root, links.TEXTS / item, params.texts)
     read = corpus.read(root, files, params.held_out)
     log(f"adapting to {len(read.train):,} texts, with {len(read.held_out):,} held out, in {compute.precision}")
     digests = {file.name: sha256(file) for file in sorted(folder.iterdir())}

@@ -1,16 +1,16 @@
-"""Stages `evaluate` and `evaluate_ensemble`: one trained model, loaded afresh, measured on the validation rows.
+"""Stages `evaluate`, `evaluate_student`, `evaluate_ensemble`: one model, loaded afresh, measured on validation rows.
 
 Where it was cross-validated, its out-of-fold predictions of the train rows are measured too.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from tasks import block, compute, predictions, rows
+from tasks import block, compute, contestants, predictions, rows
+from tasks.contestants import Contestant
 from tasks.errors import BadInput
 from tasks.evaluate import plots, speed
 from tasks.evaluate.params import EvaluateParams
@@ -23,33 +23,8 @@ from tasks.scores import Floats, Ints, count, summary
 VALIDATION = Path("data/clean/validation.parquet")
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is measured: a candidate or an ensemble.
-
-    Attributes:
-        folder: of the trained model.
-        out_of_fold: the file of its out-of-fold predictions.
-        maker: the item of the graph that makes both.
-    """
-
-    folder: Path
-    out_of_fold: Path
-    maker: str
-
-
-def subject(root: Path, item: str) -> Subject:
-    """The ensemble of that name if one is declared, else the candidate; no two have the same name."""
-    # A candidate that was taken out may have left a folder of that name, so that the folders do not tell.
-    if item in (block.load(root / block.PARAMS).get("ensembles") or {}):
-        file = Path("predictions/combined") / f"{item}.parquet"
-        return Subject(Path("models/ensembles") / item, file, f"combine@{item}")
-    file = Path("predictions/out_of_fold") / f"{item}.parquet"
-    return Subject(Path("models/candidates") / item, file, f"finetune@{item}")
-
-
 def run(root: Path, item: str | None, record: Record) -> None:
-    """Predicts the validation rows with a candidate or an ensemble; writes its predictions, measures, plots and costs.
+    """Predicts the validation rows with one contestant; writes its predictions, measures, plots and costs.
 
     Raises:
         BadInput: if there are no validation rows or no table of out-of-fold predictions, a row has a label that the
@@ -65,7 +40,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     ids, texts, labels = (rows.strings(table, name) for name in ("id", "text", "label"))
     if not texts:
         raise BadInput(str(VALIDATION), "at least one row", "none", "Give more rows, or a larger validation share.")
-    measured = subject(root, item)
+    measured = contestants.find(root, item)
     model = load(root / measured.folder, computing.threads, computing.device)
     record.rows_in, record.device = len(texts), model.device
     actual = class_indices(labels, model.labels, item, VALIDATION)
@@ -119,7 +94,7 @@ def _predicted(model: SavedModel, texts: Sequence[str], batch_rows: int, folder:
     return probabilities
 
 
-def _out_of_fold(root: Path, item: str, measured: Subject) -> dict[str, dict[str, float]]:
+def _out_of_fold(root: Path, item: str, measured: Contestant) -> dict[str, dict[str, float]]:
     """Measures of the out-of-fold predictions, by the key in `metrics/<item>.json`; none without cross-validation."""
     file = measured.out_of_fold
     try:

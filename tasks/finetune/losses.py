@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+_FLOOR = 1e-7  # of a teacher's probabilities: 0, as an unknown class has, has no logarithm
 _SURE = 1e-6  # a probability this close to 1 counts as this close: below it, float32 holds nothing but rounding
 
 
@@ -45,6 +46,26 @@ def divergences(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     one, other = functional.log_softmax(first, dim=1), functional.log_softmax(second, dim=1)
     # KL(p, q) + KL(q, p) is the sum of (p - q) (log p - log q).
     return 0.5 * ((one.exp() - other.exp()) * (one - other)).sum(dim=1)
+
+
+def distances_to_teacher(logits: torch.Tensor, probabilities: torch.Tensor, temperature: float) -> torch.Tensor:
+    """How far a student's predictions are from its teacher's: T² KL(teacher, student), both softened by T, in nats.
+
+    Hinton et al. 2015, section 2: the square makes up for gradients that shrink by it, so that the weight beside the
+    true label's loss means the same at each temperature. Softened probabilities are taken from the teacher's own: the
+    softmax of log(p) / T is that of its logits divided by T, whatever family it is of.
+
+    Args:
+        logits: of the student, float32 [rows, classes].
+        probabilities: of the teacher, at temperature 1, float32 [rows, classes].
+        temperature: T; higher is softer.
+
+    Returns:
+        float32 [rows], 0 where both are equal.
+    """
+    teacher = functional.log_softmax(probabilities.clamp_min(_FLOOR).log() / temperature, dim=1)
+    student = functional.log_softmax(logits / temperature, dim=1)
+    return temperature**2 * (teacher.exp() * (teacher - student)).sum(dim=1)
 
 
 def add_l1(head: nn.Linear, strength: float) -> None:

@@ -13,11 +13,14 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
+from tasks.compute import Compute
 from tasks.encoder import Ids
+from tasks.features import FeatureSet
 from tasks.finetune import memory, processes
 from tasks.finetune.checkpoint import Checkpoints, State, fingerprint
 from tasks.finetune.loop import Rows, Training
 from tasks.finetune.params import TrainingParams
+from tasks.finetune.teaching import Teaching
 from tasks.finetune.trainer import Fitted, Indices, Probabilities, Trainer
 from tasks.model import Family
 from tasks.progress import log
@@ -30,7 +33,16 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
     """Trains networks on the ids of a feature set of form `tokens` or `words`.
 
     A subclass says what the network is; it need not know how it is trained.
+
+    Args:
+        teaching: what a teacher says, None without one.
     """
+
+    def __init__(
+        self, feature_set: FeatureSet, classes: list[str], compute: Compute, teaching: Teaching | None = None
+    ) -> None:
+        super().__init__(feature_set, classes, compute)
+        self.teaching = teaching
 
     @abstractmethod
     def pad_id(self) -> int:
@@ -74,6 +86,9 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         """What predicts in a trained network's place, as it will once it is saved and loaded; in evaluation mode."""
         return network
 
+    def forget_parts(self, network: nn.Module) -> None:
+        """Forgets what belongs to a settled network's own training, as its weights are about to be others'."""
+
     def given(self, params: T_contra) -> dict[str, Ids]:
         """The ids that the network is trained and validated on, of each row of both splits."""
         return self.ids
@@ -101,7 +116,7 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
             return self._fit(params, rows, scratch)
 
     def _fit(self, params: T_contra, rows: Indices, scratch: Path) -> "FittedNetwork":
-        shown, _ = self.feature_set.with_copies(rows)
+        shown, places = self.feature_set.with_copies(rows)
         present = np.unique(self.labels(rows))
         # Outputs are numbered by the classes that have a row; the others come behind, so that no output is theirs.
         order = np.concatenate([present, np.setdiff1d(np.arange(len(self.classes)), present)])
@@ -109,21 +124,28 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         ids = self.given(params)
         train = Rows([ids["train"][row] for row in shown], outputs[self.labels(shown)], self.pad_id())
         validation = Rows(ids["validation"], np.append(outputs, len(outputs))[self.validation_labels()], self.pad_id())
-        key = fingerprint(self.sources(params), params.model_dump(), self.compute, rows)
+        sources = self.sources(params)
+        labels = train.labels
+        if self.teaching is not None:
+            train = self.teaching.added_to(train, rows[places], order[: len(present)])
+            sources = {**sources, "teaching": self.teaching.digest}
+        key = fingerprint(sources, params.model_dump(), self.compute, rows)
         checkpoints = Checkpoints(scratch, key)
         torch.manual_seed(self.compute.seed)
         network = self.build(params, len(present))
         weights = self.count(network)
-        log(_summary(weights, len(shown), self.compute.precision))
+        log(_summary(weights, len(train.ids), self.compute.precision))
         names = [self.classes[label] for label in order]
         started = time.perf_counter()
         before = 0.0
         if processes.is_main() and not checkpoints.found:
             first = Checkpoints(scratch / "start", key)
-            before = self.start(network, params, shown, train.labels, names[: len(present)], first)
+            before = self.start(network, params, shown, labels, names[: len(present)], first)
         training = Training(network, train, validation, params, self.compute, checkpoints, names)
         state = training.run(before + time.perf_counter() - started)
         state.notes |= weights
+        if self.teaching is not None:
+            state.notes |= self.teaching.notes
         return FittedNetwork(self, self.settle(network.eval()), present, state)
 
     @cached_property

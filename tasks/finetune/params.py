@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from tasks.block import Block
 from tasks.encoder import Pooling
@@ -205,9 +205,25 @@ class NearestNeighboursParams(_Classical):
     """What is near."""
 
 
+class BagParams(Block):
+    """Several trainings of one recipe that become one model."""
+
+    members: int = Field(default=3, ge=2, le=100)
+    """Trainings; more are steadier and take more time."""
+    by: Literal["seeds", "folds"] = "seeds"
+    """What they differ in: `seeds` trains each on all rows with another seed, `folds` each on all but one of as many
+    folds of the rows."""
+    combine: Literal["mean", "soup"] = "mean"
+    """`mean` keeps all networks, whose probabilities are averaged (Breiman 1996), so that the model is as many times as
+    large and slow; `soup` averages their weights to one network (Wortsman et al. 2022), for encoders whose training
+    starts from the same weights."""
+
+
 class TrainingParams(_Candidate):
     """How a network is trained, whichever it is."""
 
+    bag: Annotated[BagParams | None, BeforeValidator(lambda value: None if value == "none" else value)] = None
+    """Several trainings that become one model; `none` for a single one."""
     epochs: int = Field(default=4, ge=1)
     """The most passes over the train rows."""
     batch_rows: int = Field(default=32, ge=1)
@@ -275,6 +291,16 @@ class TransformerParams(TrainingParams, TransferParams):
     head_start: Literal["probe", "random"] = "probe"
     """`probe`: as a logistic regression on the untrained encoder's vectors; `random`: small random weights."""
 
+    @model_validator(mode="after")
+    def _starts_alike(self) -> Self:
+        if self.bag is not None and self.bag.combine == "soup":
+            random = {"head_start: random": self.head_start == "random", "reinit_layers": self.reinit_layers > 0,
+                      "tune: adapter": self.tune == "adapter"}  # fmt: skip
+            for key, there in random.items():
+                if there:
+                    raise ValueError(f"combine: mean with {key}, as a soup wants weights that start alike")
+        return self
+
 
 class _SmallNetwork(TrainingParams):
     """A small network over word vectors."""
@@ -299,6 +325,12 @@ class _SmallNetwork(TrainingParams):
     """Epochs, the last ones, whose weights are averaged before they are scored and kept; 1 averages none."""
     patience: int = Field(default=4, ge=1)
     """Epochs without a better score after which training stops."""
+
+    @model_validator(mode="after")
+    def _starts_at_random(self) -> Self:
+        if self.bag is not None and self.bag.combine == "soup":
+            raise ValueError("combine: mean for a small network, as a soup wants weights that start alike")
+        return self
 
 
 class TextCnnParams(_SmallNetwork):

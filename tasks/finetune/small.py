@@ -12,6 +12,7 @@ from tasks.finetune.averaging_network import AveragingNetwork
 from tasks.finetune.networks import NetworkTrainer
 from tasks.finetune.params import AverageParams, SmallNetworkParams, TextCnnParams
 from tasks.finetune.recurrent import Recurrent
+from tasks.finetune.teaching import Teaching
 from tasks.finetune.text_cnn import TextCnn
 from tasks.finetune.words import PAD, WordEmbedding
 from tasks.model import Family
@@ -25,8 +26,10 @@ class SmallNetworkTrainer(NetworkTrainer[SmallNetworkParams]):
     fifth more for RNN and two fifths more for GRU: too little to have results depend on the processor.
     """
 
-    def __init__(self, feature_set: FeatureSet, classes: list[str], compute: Compute) -> None:
-        super().__init__(feature_set, classes, replace(compute, precision="float32"))
+    def __init__(
+        self, feature_set: FeatureSet, classes: list[str], compute: Compute, teaching: Teaching | None = None
+    ) -> None:
+        super().__init__(feature_set, classes, replace(compute, precision="float32"), teaching)
 
     def pad_id(self) -> int:
         """The id that fills short rows up."""

@@ -1,20 +1,27 @@
-"""`finetune`: trains one candidate on its feature set, with its search and its cross-validation."""
+"""`finetune`: trains one candidate on its feature set, with its search and its cross-validation; or one student.
 
+A student has no out-of-fold predictions: what its teacher says of the rows that a fold shows was learnt from the rows
+that it holds out, so that they would not be honest.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tasks import block, compute, features, links, model, predictions, rows
+from tasks import block, compute, contestants, features, links, predictions, rows
 from tasks.compute import Compute
+from tasks.contestants import Contestant
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.features import FeatureSet
 from tasks.files import replacing, write_json
-from tasks.finetune import processes
+from tasks.finetune import card, processes
 from tasks.finetune.cross_validation import OutOfFold, out_of_fold
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams, Search, TransformerParams
 from tasks.finetune.search import Trial, search
+from tasks.finetune.students import STUDENTS, StudentParams
 from tasks.finetune.trainer import Fitted, Trainer
 from tasks.folds import folds
 from tasks.progress import log
@@ -31,6 +38,7 @@ class Result:
         trials: of the search, none without one.
         folds: of the cross-validation, 0 without one.
         search_seconds: that all fits of the search took.
+        teaching_seconds: that a teacher took to predict, None without one.
     """
 
     params: CandidateParams
@@ -40,10 +48,13 @@ class Result:
     folds: int
     out_of_fold: OutOfFold
     search_seconds: float
+    teaching_seconds: float | None = None
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
     """Writes `models/candidates/<item>/`, its curves, out-of-fold predictions, trials, and what the fit cost.
+
+    Of a student `models/students/<item>/` and the same, its table of out-of-fold predictions being without rows.
 
     Raises:
         BadInput: if the model cannot read the feature set, there are fewer than two classes, a class weight is for an
@@ -51,15 +62,20 @@ def run(root: Path, item: str | None, record: Record) -> None:
     """
     if item is None:
         raise BadInput("python -m tasks finetune", "the name of a candidate", "none", "Give one of `candidates`.")
-    params = _params(root, item)
-    validating = block.read(root, "cross_validation", CrossValidationParams)
+    contestant = contestants.find(root, item)
+    params = _params(contestant)
+    at = f"{contestant.block}.{item}"
+    if isinstance(params, StudentParams):
+        validating = CrossValidationParams(folds=0)
+    else:
+        validating = block.read(root, "cross_validation", CrossValidationParams)
     resources = compute.read(root)
     resources.apply()
     feature_set = features.load(root / "data" / "features" / params.features)
     if feature_set.form not in READS[params.model]:
         wanted = " or ".join(READS[params.model])
         fix = "Name a feature set of that form."
-        raise BadInput(f"candidates.{item}.features", f"a feature set that is {wanted}", feature_set.form, fix)
+        raise BadInput(f"{at}.features", f"a feature set that is {wanted}", feature_set.form, fix)
     classes = _classes(feature_set)
     record.rows_in = record.rows_out = int(feature_set.manifest["rows"]["train"])
     own = resources if params.seed is None else replace(resources, seed=params.seed)
@@ -67,18 +83,17 @@ def run(root: Path, item: str | None, record: Record) -> None:
     result = _fit(trainer, params, validating, resources.seed, root / "scratch/finetune" / item)
     if not processes.is_main():
         return
-    _write(root, item, feature_set, classes, result, resources, record)
+    _write(root, contestant, feature_set, classes, result, resources, record)
     last = result.fitted.curve[-1]
     log(f"{item}: validation accuracy {last['validation_accuracy']:.3f}, macro F1 {last['validation_macro_f1']:.3f}")
 
 
-def _params(root: Path, item: str) -> CandidateParams:
-    at = f"candidates.{item}"
-    node = block.load(root / block.PARAMS).get("candidates", {}).get(item)
-    name = node.get("model") if isinstance(node, dict) else None
-    if name not in MODELS:
-        raise ParamsError(block.PARAMS, [Problem(f"{at}.model", f"one of {', '.join(MODELS)}", repr(name))])
-    return block.read(root, at, MODELS[name])
+def _params(contestant: Contestant) -> CandidateParams:
+    models: Mapping[str, type[CandidateParams]] = STUDENTS if contestant.block == "students" else MODELS
+    at, name = f"{contestant.block}.{contestant.name}", contestant.params.get("model")
+    if not isinstance(name, str) or name not in models:
+        raise ParamsError(block.PARAMS, [Problem(f"{at}.model", f"one of {', '.join(models)}", repr(name))])
+    return block.parse(models[name], contestant.params, at)
 
 
 def _classes(feature_set: FeatureSet) -> list[str]:
@@ -93,17 +108,29 @@ def _trainer(
     root: Path, item: str, params: CandidateParams, feature_set: FeatureSet, classes: list[str], resources: Compute
 ) -> Trainer[Any]:
     """The trainer of the candidate's family; only its libraries are imported."""
+    teaching = None
+    if isinstance(params, StudentParams):
+        from tasks.finetune import teaching as teachings
+
+        teaching = teachings.read(root, item, params, feature_set, classes, resources)
     if isinstance(params, TransformerParams):
         from tasks.finetune.transformer import TransformerTrainer
 
-        return TransformerTrainer(feature_set, classes, resources, _earlier(root, item, params))
+        earlier = _earlier(root, item, params)
+        return _bagging(TransformerTrainer(feature_set, classes, resources, earlier, teaching))
     if feature_set.form == "words":
         from tasks.finetune.small import SmallNetworkTrainer
 
-        return SmallNetworkTrainer(feature_set, classes, resources)
+        return _bagging(SmallNetworkTrainer(feature_set, classes, resources, teaching))
     from tasks.finetune.classical import ClassicalTrainer
 
     return ClassicalTrainer(feature_set, classes, resources)
+
+
+def _bagging(trainer: Any) -> Trainer[Any]:
+    from tasks.finetune.bag import BaggingTrainer
+
+    return BaggingTrainer(trainer)
 
 
 def _earlier(root: Path, item: str, params: TransformerParams) -> Path | None:
@@ -114,7 +141,8 @@ def _earlier(root: Path, item: str, params: TransformerParams) -> Path | None:
     link = root / links.MODELS / item
     if not (root / declared).is_dir():
         fix = "Correct the path; it is taken from the project's folder."
-        raise BadInput(f"candidates.{item}.warm_start", "an existing folder", str(declared), fix)
+        at = f"{contestants.find(root, item).block}.{item}"
+        raise BadInput(f"{at}.warm_start", "an existing folder", str(declared), fix)
     if not (link.is_dir() and link.samefile(root / declared)):
         found = "a link to another folder" if link.is_dir() else "none"
         raise BadInput(str(links.MODELS / item), f"a link to {declared}", found, links.REFRESH)
@@ -140,36 +168,27 @@ def _fit(
         number = len(parts)
         held = out_of_fold(trainer, params, parts, scratch / "folds", "cross-validation")
     fitted = trainer.fit(params, everything, scratch / "whole")
-    return Result(params, declared, trials, fitted, number, held, sum(trial.seconds for trial in trials))
+    asking = None if trainer.teaching is None else trainer.teaching.seconds
+    return Result(params, declared, trials, fitted, number, held, sum(trial.seconds for trial in trials), asking)
 
 
 def _write(
     root: Path,
-    item: str,
+    contestant: Contestant,
     feature_set: FeatureSet,
     classes: list[str],
     result: Result,
     resources: Compute,
     record: Record,
 ) -> None:
-    fitted = result.fitted
-    with replacing(root / "models" / "candidates" / item) as folder:
+    item, fitted = contestant.name, result.fitted
+    with replacing(root / contestant.folder) as folder:
         folder.mkdir(parents=True)
         family = fitted.save(folder)
-        settings: dict[str, Any] = dict(feature_set.manifest["params"])
-        rules = settings.pop("rules")
-        model.write_card(
-            folder,
-            name=item,
-            family=family,
-            labels=classes,
-            rules=rules,
-            recipe=result.params.model_dump(),
-            features={"name": result.params.features, **settings},
-            search=_summary(result.search, result.trials),
-            notes=fitted.notes | ({"folds": result.folds} if result.folds else {}),
-        )
-    with replacing(root / "predictions/out_of_fold" / f"{item}.parquet") as partial:
+        notes = fitted.notes | ({"folds": result.folds} if result.folds else {})
+        searched = _summary(result.search, result.trials)
+        card.write(folder, item, family, feature_set, classes, result.params, notes, searched)
+    with replacing(root / contestant.out_of_fold) as partial:
         rows.write(partial, _table(feature_set, classes, result.out_of_fold))
     write_json(root / "plots" / "learning" / f"{item}.json", fitted.curve)
     write_json(root / "plots" / "gradients" / f"{item}.json", fitted.gradients)
@@ -183,6 +202,8 @@ def _write(
         "precision": fitted.precision,
         "threads": resources.threads,
     }
+    if result.teaching_seconds is not None:
+        costs["teaching_seconds"] = round(result.teaching_seconds, 3)
     if "weights" in fitted.notes:
         costs["trained_share"] = round(fitted.notes["trained_weights"] / fitted.notes["weights"], 6)
     write_json(root / "costs" / "fit" / f"{item}.json", costs)

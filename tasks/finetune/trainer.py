@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ import numpy.typing as npt
 from tasks.compute import Compute
 from tasks.features import FeatureSet
 from tasks.model import Family
+
+if TYPE_CHECKING:
+    from tasks.finetune.teaching import Teaching
 
 Indices = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
@@ -52,7 +55,12 @@ class Trainer(ABC, Generic[P_contra]):
 
     Args:
         classes: every label of the train rows, sorted: the order of the columns of probabilities.
+
+    Attributes:
+        teaching: what a teacher says, None without one.
     """
+
+    teaching: "Teaching | None" = None
 
     def __init__(self, feature_set: FeatureSet, classes: list[str], compute: Compute) -> None:
         self.feature_set, self.classes, self.compute = feature_set, classes, compute

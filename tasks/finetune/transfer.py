@@ -41,6 +41,12 @@ class TransferParams(Block):
     """With `tune: lora`: `all` linear maps within the layers, or those whose name ends so, such as [query, value]."""
     adapter_size: int = Field(default=64, ge=1, le=4096)
     """With `tune: adapter`: hidden values of each adapter; more can learn more, and slow the model down."""
+    layers: int | None = Field(default=None, ge=1)
+    """Layers of the encoder that are kept; null for all. Fewer make a smaller and faster model that knows less, as a
+    student may be."""
+    layer_choice: Literal["lowest", "spaced"] = "lowest"
+    """With `layers`: which are kept, the lowest, or some at even distances from the lowest to the top (as Sanh et al.
+    2019, "DistilBERT", section 3, take every other one)."""
     freeze_embeddings: bool = False
     """Whether what stands below the layers stays as it is; saves time where the vocabulary is large."""
     freeze_layers: int = Field(default=0, ge=0)

@@ -20,6 +20,7 @@ from tasks.finetune.head import encoder_vectors, probe
 from tasks.finetune.kept_vectors import KeptVectors
 from tasks.finetune.networks import FittedNetwork, NetworkTrainer, counted
 from tasks.finetune.params import TransformerParams
+from tasks.finetune.teaching import Teaching
 from tasks.finetune.trainer import Indices
 from tasks.finetune.transfer import NONE
 from tasks.finetune.tuned import Tuned
@@ -38,9 +39,14 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
     """
 
     def __init__(
-        self, feature_set: FeatureSet, classes: list[str], compute: Compute, earlier: Path | None = None
+        self,
+        feature_set: FeatureSet,
+        classes: list[str],
+        compute: Compute,
+        earlier: Path | None = None,
+        teaching: Teaching | None = None,
     ) -> None:
-        super().__init__(feature_set, classes, compute)
+        super().__init__(feature_set, classes, compute, teaching)
         self._earlier = earlier
         self._vectors: dict[tuple[object, ...], Vectors] = {}
 
@@ -57,6 +63,8 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
     def build(self, params: TransformerParams, classes: int) -> nn.Module:
         """The encoder, untrained or as an earlier model has it, with what is trained of it and a random head."""
         encoder = encoders.load_network(self.feature_set.encoder, attention="eager")
+        if params.layers is not None:
+            encoders.cut(encoder, params.layers, params.layer_choice)
         if params.warm_start != NONE:
             earlier = self._warm(params)
             warm_start.check(earlier, encoder)
@@ -107,6 +115,11 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
         classifier.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
         return classifier.to(self.compute.device).eval()
 
+    def forget_parts(self, network: nn.Module) -> None:
+        """Forgets the adapter, which is part of the weights already: of a mean of weights there is none."""
+        assert isinstance(network, Tuned)  # noqa: S101 - it was built above
+        network.adapter = None
+
     def given(self, params: TransformerParams) -> dict[str, Ids]:
         """Token ids; of an encoder that is not trained, the numbers of the rows, whose vectors are kept."""
         if params.tune != "head":
@@ -129,6 +142,8 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
         """Writes the network as a model of sentence-transformers, and its adapter beside it."""
         assert isinstance(network, Tuned)  # noqa: S101 - it was built above
         save(network, folder, self.feature_set.encoder, self._max_tokens, same_encoder=network.untouched)
+        if network.shortened:  # else the configuration stays to the byte as the encoder has it
+            network.encoder.config.save_pretrained(folder)  # type: ignore[union-attr, operator]
         if network.adapter is not None:
             network.adapter.write(folder)
         return "network"
@@ -141,7 +156,9 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
     def _untrained(self, network: Classifier, params: TransformerParams) -> Vectors:
         """The vectors of all rows before any training, those of train rows first: folds and trials share them."""
         # An adapter changes none of them at first, but may have sums rounded otherwise.
-        key = (params.pooling, params.tune, params.reinit_layers, params.warm_start)
+        drawn = self.compute.seed if params.reinit_layers else None  # members of a bag have seeds of their own
+        own = (params.pooling, params.tune, params.reinit_layers, params.warm_start)
+        key = (*own, params.layers, params.layer_choice, drawn)
         if key not in self._vectors:
             splits = ("train", "validation") if params.tune == "head" else ("train",)
             ids = [row for split in splits for row in self.ids[split]]

@@ -17,6 +17,7 @@ class Tuned(Classifier):
 
     Attributes:
         untouched: whether the encoder stays to the byte as it was pretrained.
+        shortened: whether it has fewer layers than it was pretrained with.
         adapter: what was trained beside the encoder's own weights, None before it is merged and where there is none.
 
     Raises:
@@ -25,7 +26,8 @@ class Tuned(Classifier):
 
     def __init__(self, encoder: nn.Module, classes: int, params: TransformerParams) -> None:
         super().__init__(encoder, classes, params.pooling, params.dropout)
-        self.untouched = params.tune == "head" and params.warm_start == NONE
+        self.shortened = params.layers is not None
+        self.untouched = params.tune == "head" and params.warm_start == NONE and not self.shortened
         self.adapter: Adapter | None = None
         self._tune = params.tune
         self._choose(params)

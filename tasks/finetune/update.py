@@ -10,6 +10,7 @@ from torch import nn
 from tasks import encoder as encoders
 from tasks.compute import Compute
 from tasks.finetune import gradients, losses, memory, mixing, processes
+from tasks.finetune.aims import Aims, Taught
 from tasks.finetune.order import parts
 from tasks.finetune.params import TrainingParams
 from tasks.order import Indices
@@ -25,11 +26,20 @@ class Rows:
         labels: class numbers [rows]; those from the network's number of outputs on are of classes that it cannot name,
             which validation rows may have.
         pad_id: the id that fills short rows up.
+        taught: what a teacher says of them, None without one.
     """
 
     ids: encoders.Ids
     labels: npt.NDArray[np.int64]
     pad_id: int
+    taught: Taught | None = None
+
+    def aims(self, part: Indices, device: str) -> Aims:
+        """What some of the rows are to be predicted as."""
+        taught = self.taught
+        if taught is not None:
+            taught = Taught(taught.probabilities[part], taught.label_weights[part], taught.temperature)
+        return Aims.of(self.labels[part], taught, device)
 
 
 @dataclass(frozen=True)
@@ -131,23 +141,21 @@ class Updates:
         ids, mask = encoders.pad([self.train.ids[row] for row in part], self.train.pad_id)
         device, params = self.compute.device, self.params
         ids, mask = ids.to(device), None if mask is None else mask.to(device)
-        target = torch.from_numpy(self.train.labels[part]).to(device)
+        aims = self.train.aims(part, device)
         mix = mixing.draw(params.mixup, len(part), device)
         passes = self._passes(ids, mask)
         weights = torch.from_numpy(shares).to(passes[0])
         if mix is None:
-            return (self._row_losses(passes, target) * weights).sum()
+            return (self._row_losses(passes, aims) * weights).sum()
         passes = [mix.logits(logits) for logits in passes]
-        # A mixture is of both its rows' classes, by their shares, and counts as rows of those classes do.
-        own, other = (self._row_losses(passes, target[rows]) * weights[rows] for rows in mix.sides)
+        # A mixture is of both its rows' aims, by their shares, and counts as rows of those classes do.
+        own, other = (self._row_losses(passes, aims.of_rows(rows)) * weights[rows] for rows in mix.sides)
         return mix.of(own, other).sum()
 
-    def _row_losses(self, passes: list[torch.Tensor], target: torch.Tensor) -> torch.Tensor:
+    def _row_losses(self, passes: list[torch.Tensor], aims: Aims) -> torch.Tensor:
         """The loss of each row [rows], of logits [rows, classes] of one pass or two."""
         params = self.params
-        gamma = params.focal_gamma if params.loss == "focal" else None
-        smoothing = params.label_smoothing
-        each = [losses.row_losses(logits, target, smoothing=smoothing, focal_gamma=gamma) for logits in passes]
+        each = [aims.losses(logits, params) for logits in passes]
         if not params.consistency:
             return each[0]
         # The mean of both losses, not their sum, so that the rate means the same as with one pass.

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tasks import contestants
 from tasks.base_encoder import base_of
 from tasks.files import read_json
 from tasks.scores import LOWER_IS_BETTER
@@ -93,9 +94,10 @@ def read(root: Path, found: Evidence, params: SelectParams, seed: int, tree: Tre
         BadInput: if predictions of the validation rows are missing.
     """
     pairs, out_of_fold = twins(tree), found.rows == "out_of_fold"
-    names = sorted({name for pair in pairs for name in pair[1:]})
     if pairs and found.rows != "validation":
-        found = evidence.read(root, names, "validation")
+        names = sorted({name for pair in pairs for name in pair[1:]})
+        declared = contestants.declared(root)
+        found = evidence.read(root, [declared[name] for name in names], "validation")
     gains = [_gain(found, params, seed, *pair) for pair in pairs]
     used = {_encoder_of(tree, name) for name in tree["candidates"]}
     return [

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks import predictions, rows
+from tasks.contestants import Contestant
 from tasks.errors import BadInput
 from tasks.files import read_json
 from tasks.scores import Floats, Ints
@@ -16,7 +17,6 @@ from tasks.select.bootstrap import Outcome
 from tasks.select.params import Rows
 
 _CLEAN = {"validation": Path("data/clean/validation.parquet"), "out_of_fold": Path("data/clean/train.parquet")}
-_VALIDATION, _OUT_OF_FOLD, _COMBINED = (f"predictions/{kind}{{}}.parquet" for kind in ("", "out_of_fold/", "combined/"))
 _AGAIN = "Run `regraft run` (it makes what is missing), then select again."
 _NAMED = 5  # candidates that an error lists
 
@@ -25,7 +25,7 @@ Measures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate's results, or those of an ensemble, which competes with its own members.
+    """The results of one candidate, student or ensemble; an ensemble competes with its own members.
 
     Attributes:
         measures: of the rows that the choice is made on, by name.
@@ -35,6 +35,7 @@ class Candidate:
         costs: of fitting and predicting, by name.
         outcome: what it made of each row; classes are indices into `Evidence.classes`.
         confidence: the probability of the predicted class [rows].
+        folder: of its model, from the workspace's folder.
         members: of an ensemble, the names of its candidates; none for others.
     """
 
@@ -45,12 +46,8 @@ class Candidate:
     costs: dict[str, Any]
     outcome: Outcome
     confidence: Floats
+    folder: Path
     members: tuple[str, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """Of the trained model, in the workspace."""
-        return Path("models/ensembles" if self.members else "models/candidates") / self.name
 
 
 @dataclass(frozen=True)
@@ -76,42 +73,37 @@ class Evidence:
 
 
 def read(
-    root: Path,
-    names: list[str],
-    wanted: str = "auto",
-    ensembles: Mapping[str, Sequence[str]] | None = None,
-    have_read: Sequence[str] = (),
+    root: Path, contestants: Sequence[Contestant], wanted: str = "auto", have_read: Sequence[str] = ()
 ) -> Evidence:
-    """Reads the results of the candidates and ensembles named; files of others are left alone.
+    """Reads the results of these contestants; files of others are left alone.
 
     Args:
-        names: of candidates.
         wanted: the parameter `select.rows`.
-        ensembles: the members of each ensemble, by its name.
-        have_read: candidates whose encoder was adapted, so that it has read the texts of all train rows.
+        have_read: names of those whose encoder was adapted, so that it has read the texts of all train rows.
 
     Raises:
         BadInput: if a file is missing, predictions are of other rows than the split's, or out-of-fold predictions are
-            wanted that a candidate does not have.
+            wanted that a contestant does not have.
     """
-    members = {**dict.fromkeys(names, ()), **{name: tuple(some) for name, some in (ensembles or {}).items()}}
-    metrics = {name: read_json(_present(root, f"metrics/{name}.json")) for name in members}
-    searched = [name for name in names if read_json(_present(root, f"plots/search/{name}.json"))]
+    metrics = {one.name: read_json(_present(root, f"metrics/{one.name}.json")) for one in contestants}
+    trained = [one.name for one in contestants if not one.members]
+    searched = [name for name in trained if read_json(_present(root, f"plots/search/{name}.json"))]
     which = _which(metrics, wanted, [*searched, *have_read])
     split = rows.read(root / _CLEAN[which], ["id", "text", "label"])
     ids, texts, labels = (rows.strings(split, name) for name in ("id", "text", "label"))
-    files = {name: _file(name, which, some) for name, some in members.items()}
+    files = {one.name: _file(one, which) for one in contestants}
     tables = {name: rows.read(_present(root, file)) for name, file in files.items()}
     known = [label for table in tables.values() for label in predictions.classes(table)]
     classes = sorted({*known, *labels})
     index = {label: number for number, label in enumerate(classes)}
     actual = np.array([index[label] for label in labels], dtype=np.int64)
     candidates = []
-    for name, table in tables.items():
+    for one in contestants:
+        name, table = one.name, tables[one.name]
         if rows.strings(table, "id") != ids or rows.strings(table, "label") != labels:
             found = f"{table.num_rows:,} rows that differ"
             raise BadInput(files[name], f"the {len(ids):,} rows of {_CLEAN[which]}", found, _AGAIN)
-        candidates.append(_candidate(root, name, which, metrics[name], table, actual, classes, members[name]))
+        candidates.append(_candidate(root, one, which, metrics[name], table, actual, classes))
     return Evidence(which, texts, classes, actual, candidates)
 
 
@@ -131,42 +123,40 @@ def _which(metrics: Mapping[str, Mapping[str, Any]], wanted: str, favoured: Sequ
 
 def _candidate(
     root: Path,
-    name: str,
+    contestant: Contestant,
     which: Rows,
     metrics: Mapping[str, Measures],
     table: pa.Table,
     actual: Ints,
     classes: list[str],
-    members: tuple[str, ...],
 ) -> Candidate:
     index = {label: number for number, label in enumerate(classes)}
     own = [index[label] for label in predictions.classes(table)]
     probabilities = np.zeros((table.num_rows, len(classes)))
     probabilities[:, own] = predictions.probabilities(table)
     return Candidate(
-        name=name,
+        name=contestant.name,
         measures=metrics[which],
         validation=metrics["validation"],
         out_of_fold=metrics.get("out_of_fold"),
-        costs=_fit_costs(root, name, members) | read_json(_present(root, f"costs/predict/{name}.json")),
+        costs=_fit_costs(root, contestant) | read_json(_present(root, f"costs/predict/{contestant.name}.json")),
         outcome=Outcome.of(actual, probabilities),
         confidence=table.column("confidence").to_numpy(),
-        members=members,
+        folder=contestant.folder,
+        members=contestant.members,
     )
 
 
-def _file(name: str, which: Rows, members: Sequence[str]) -> str:
-    if which == "validation":
-        return _VALIDATION.format(name)
-    return (_COMBINED if members else _OUT_OF_FOLD).format(name)
+def _file(contestant: Contestant, which: Rows) -> str:
+    return f"predictions/{contestant.name}.parquet" if which == "validation" else str(contestant.out_of_fold)
 
 
-def _fit_costs(root: Path, name: str, members: Sequence[str]) -> dict[str, Any]:
+def _fit_costs(root: Path, contestant: Contestant) -> dict[str, Any]:
     """What it took to fit: an ensemble takes what its members take, and the time to combine them."""
-    own: dict[str, Any] = read_json(_present(root, f"costs/fit/{name}.json"))
-    if not members:
+    own: dict[str, Any] = read_json(_present(root, f"costs/fit/{contestant.name}.json"))
+    if not contestant.members:
         return own
-    parts = [read_json(_present(root, f"costs/fit/{member}.json")) for member in members]
+    parts = [read_json(_present(root, f"costs/fit/{member}.json")) for member in contestant.members]
     times = ("fit_seconds", "cross_validation_seconds", "search_seconds")
     spent = {time: round(sum(part.get(time, 0.0) for part in parts), 3) for time in times}
     peak = max(part["peak_memory_mb"] for part in [own, *parts])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.contestants import Contestant
 from tasks.ensemble import COMBINATION
 from tasks.files import read_json
 from tasks.model import CARD
@@ -93,13 +94,12 @@ class Recipe:
     members: tuple[str, ...] = ()
 
 
-def read(root: Path, name: str, declared: Mapping[str, Any]) -> Recipe:
-    """Reads how a candidate was made.
-
-    Args:
-        declared: its parameters in `params.yaml`.
-    """
-    card = read_json(root / "models/candidates" / name / CARD)
+def read(root: Path, contestant: Contestant) -> Recipe:
+    """Reads how a contestant was made."""
+    if contestant.members:
+        return _of_ensemble(root, contestant)
+    name, declared = contestant.name, contestant.params
+    card = read_json(root / contestant.folder / CARD)
     params, notes = card["params"], card.get("notes") or {}
     described = card.get("search") or {}
     values: dict[str, Any] = described.get("values") or {}
@@ -120,20 +120,17 @@ def read(root: Path, name: str, declared: Mapping[str, Any]) -> Recipe:
     )
 
 
-def of_ensemble(root: Path, name: str, declared: Mapping[str, Any]) -> Recipe:
-    """Reads how an ensemble was made.
-
-    Args:
-        declared: its parameters in `params.yaml`.
-    """
-    folder = root / "models/ensembles" / name
+def _of_ensemble(root: Path, contestant: Contestant) -> Recipe:
+    folder = root / contestant.folder
     how = read_json(folder / COMBINATION)
     members = tuple(how["members"])
-    settings = [Setting(key, shown(value), False) for key, value in declared.items() if key not in _NOT_OF_ENSEMBLE]
+    settings = [
+        Setting(key, shown(value), False) for key, value in contestant.params.items() if key not in _NOT_OF_ENSEMBLE
+    ]
     weighted = zip(members, how.get("weights", ()), strict=False)  # only the method weighted has weights
     settings += [Setting(f"weight of {member}", shown(weight), True) for member, weight in weighted]
     return Recipe(
-        name=name,
+        name=contestant.name,
         model=f"ensemble ({how['method']})",
         features=", ".join(members),
         class_weight="",

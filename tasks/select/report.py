@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.contestants import Contestant
 from tasks.files import replacing, write_json
 from tasks.scores import LOWER_IS_BETTER
 from tasks.select import dataset, heatmap, mistakes, recipe, scatter, svg, template, training, whisker, wording
 from tasks.select.adaptation import Adapted
 from tasks.select.choice import Choice, Standing
-from tasks.select.evidence import Candidate, Evidence
+from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
 from tasks.select.params import SelectParams
 
@@ -42,13 +43,13 @@ def write(
     choice: Choice,
     examination: Examination,
     params: SelectParams,
-    declared: Mapping[str, Mapping[str, Any]],
+    declared: Mapping[str, Contestant],
     adapted: Sequence[Adapted] = (),
 ) -> None:
     """Writes all three reports.
 
     Args:
-        declared: the parameters of candidates and ensembles in `params.yaml`, by name.
+        declared: all contestants, by name.
         adapted: what is known of the adapted encoders.
     """
     facts = _facts(root, evidence, choice, examination, params, declared) | {"adapted": adapted}
@@ -83,11 +84,11 @@ def _facts(
     choice: Choice,
     examination: Examination,
     params: SelectParams,
-    declared: Mapping[str, Mapping[str, Any]],
+    declared: Mapping[str, Contestant],
 ) -> dict[str, Any]:
     winner = evidence.named(choice.winner)
     matrix = mistakes.confusion(evidence, winner)
-    recipes = {some.name: _recipe(root, evidence.named(some.name), declared) for some in choice.standings}
+    recipes = {some.name: recipe.read(root, declared[some.name]) for some in choice.standings}
     candidates = _candidates(evidence, choice, recipes)
     other = "out_of_fold" if evidence.rows == "validation" else "validation"
     return {
@@ -114,11 +115,6 @@ def _facts(
         "trainings": training.read(root, [some for some in recipes.values() if not some.members]),
         "data": dataset.read(root),
     }
-
-
-def _recipe(root: Path, candidate: Candidate, declared: Mapping[str, Mapping[str, Any]]) -> recipe.Recipe:
-    read = recipe.of_ensemble if candidate.members else recipe.read
-    return read(root, candidate.name, declared[candidate.name])
 
 
 def _kind(standing: Standing, choice: Choice) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from tasks import encoder as encoders
 from tasks import ensemble, estimator, model, network, predictions, rows, scores
 from tasks.combination import Combination
+from tasks.contestants import Contestant
 from tasks.features import FeatureSet
 from tasks.files import write_json
 from tasks.finetune import export
@@ -31,6 +32,11 @@ WORDS = {"billing": "invoice payment refund", "leave": "holiday vacation absence
 
 
 RECIPE = {"features": "tfidf", "model": "naive_bayes"}
+
+
+def candidates(names: Iterable[str]) -> list[Contestant]:
+    """Candidates of these names."""
+    return [Contestant(name, "candidates", {}) for name in names]
 
 
 def write_params(

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from tasks import rows
-from tasks.adapt import corpus, texts
+from tasks import links, rows, texts
+from tasks.adapt import corpus
 from tasks.adapt.mask import hide
 from tasks.adapt.mlm import MaskedLanguageModel
 from tasks.adapt.params import MlmParams, SimcseParams
@@ -267,9 +267,9 @@ def test_links_to_other_files_than_are_there_are_noticed(tmp_path: Path, tiny_en
     write_texts(tmp_path / "a.txt", ["x"])
     encoder = {"source": f"path:{tiny_encoder}", "objective": "mlm", "texts": declared}
     adapted.declare(root, more=encoder)
-    assert [file.name for file in texts.linked(root, "more", declared)] == ["001-a.txt"]
+    assert [file.name for file in texts.linked(root, links.TEXTS / "more", declared)] == ["001-a.txt"]
     write_texts(tmp_path / "b.txt", ["y"])
     with pytest.raises(BadInput, match="regraft explain"):
-        texts.linked(root, "more", declared)
+        texts.linked(root, links.TEXTS / "more", declared)
     adapted.declare(root, more=encoder)
-    assert len(texts.linked(root, "more", [*declared, *declared])) == 2
+    assert len(texts.linked(root, links.TEXTS / "more", [*declared, *declared])) == 2

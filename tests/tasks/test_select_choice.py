@@ -11,7 +11,7 @@ from tasks.errors import BadInput, ParamsError
 from tasks.select import evidence
 from tasks.select.choice import Choice, choose
 from tasks.select.params import SelectParams
-from tests.tasks.evaluated_workspace import CLASSES, answers, write_data, write_results
+from tests.tasks.evaluated_workspace import CLASSES, answers, candidates, write_data, write_results
 
 ACTUAL = list(CLASSES) * 40  # 120 rows
 NEARLY_ALL = range(2)  # wrong about two rows
@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def decide(root: Path, names: list[str], **params: Any) -> Choice:
-    return choose(evidence.read(root, names), SelectParams(**params), seed=7)
+    return choose(evidence.read(root, candidates(names)), SelectParams(**params), seed=7)
 
 
 def test_the_clearly_best_wins_whatever_it_costs(root: Path) -> None:
@@ -123,14 +123,14 @@ def test_a_missing_file_of_a_declared_candidate_is_named(root: Path, file: str) 
     write_results(root, "a", ACTUAL, answers(ACTUAL, []))
     (root / file).unlink()
     with pytest.raises(BadInput, match=file):
-        evidence.read(root, ["a"])
+        evidence.read(root, candidates(["a"]))
 
 
 def test_predictions_of_other_rows_are_refused(root: Path) -> None:
     write_results(root, "a", ACTUAL, answers(ACTUAL, []))
     write_data(root, [*ACTUAL[1:], "leave"])  # as many rows, other labels
     with pytest.raises(BadInput, match=r"predictions/a\.parquet: expected the 120 rows"):
-        evidence.read(root, ["a"])
+        evidence.read(root, candidates(["a"]))
 
 
 def test_params_refuse_what_they_do_not_know(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tasks import model
 from tasks.combination import Combination
+from tasks.contestants import Contestant
 from tasks.errors import BadInput
 from tasks.files import read_json, write_json
 from tasks.records import Record
@@ -14,6 +15,7 @@ from tasks.select import evidence, stage
 from tests.tasks.evaluated_workspace import (
     CLASSES,
     answers,
+    candidates,
     write_data,
     write_ensemble,
     write_model,
@@ -84,7 +86,8 @@ def test_out_of_fold_it_competes_by_its_own_cross_fitted_predictions(workspace: 
         write_results(workspace, name, ACTUAL, answers(ACTUAL, range(5)), out_of_fold=answers(TRAIN, [0]))
     own = answers(TRAIN, [0, 1, 2])
     write_results(workspace, "both", ACTUAL, answers(ACTUAL, []), out_of_fold=own, is_ensemble=True)
-    read = evidence.read(workspace, list(MEMBERS), "auto", {"both": list(MEMBERS)})
+    both = Contestant("both", "ensembles", {"members": list(MEMBERS)})
+    read = evidence.read(workspace, [*candidates(MEMBERS), both])
     assert read.rows == "out_of_fold"
     assert {one.name: one.measures["accuracy"] for one in read.candidates} == {
         "bayes": pytest.approx(11 / 12),

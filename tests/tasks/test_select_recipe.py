@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tasks.contestants import Contestant
 from tasks.records import Record
 from tasks.select import curves, recipe, stage, training
 from tests.tasks.evaluated_workspace import CLASSES, answers, write_data, write_model, write_params, write_results
@@ -74,7 +75,7 @@ def words(html: str) -> str:
 
 def test_settings_are_those_declared_and_those_found_not_the_defaults(tmp_path: Path) -> None:
     write(tmp_path, trials(5))
-    read = recipe.read(tmp_path, "svm", DECLARED)
+    read = recipe.read(tmp_path, Contestant("svm", "candidates", DECLARED))
     assert (read.model, read.features, read.class_weight) == ("linear_svm", "tfidf", "balanced sampling")
     assert read.settings == [
         recipe.Setting("C", "0.5", True),
@@ -97,12 +98,12 @@ def test_settings_are_those_declared_and_those_found_not_the_defaults(tmp_path: 
 def test_class_weights_are_told(tmp_path: Path, weight: Any, phrase: str) -> None:
     write_model(tmp_path, "a", recipe={"features": "f", "model": "m", "class_weight": weight})
     write_results(tmp_path, "a", ACTUAL, answers(ACTUAL, []))
-    assert recipe.read(tmp_path, "a", {}).class_weight == phrase
+    assert recipe.read(tmp_path, Contestant("a", "candidates", {})).class_weight == phrase
 
 
 def test_a_search_shows_its_best_trials_and_how_many_there_were(tmp_path: Path) -> None:
     write(tmp_path, trials(30))
-    found = recipe.read(tmp_path, "svm", DECLARED).search
+    found = recipe.read(tmp_path, Contestant("svm", "candidates", DECLARED)).search
     assert found is not None
     assert (found.count, found.failed, found.declared_score, found.score) == (30, 1, 0.5, 0.79)
     assert [trial.number for trial in found.trials] == list(range(30, 10, -1))
@@ -124,7 +125,7 @@ def test_a_search_shows_its_best_trials_and_how_many_there_were(tmp_path: Path) 
 
 def test_a_loss_ranks_trials_upside_down_and_few_trials_are_all_shown(tmp_path: Path) -> None:
     write(tmp_path, trials(6, "log_loss"), "log_loss")
-    found = recipe.read(tmp_path, "svm", DECLARED).search
+    found = recipe.read(tmp_path, Contestant("svm", "candidates", DECLARED)).search
     assert found is not None
     assert [trial.number for trial in found.trials] == [1, 2, 3, 5, 6]
     html = page(tmp_path)
@@ -138,7 +139,7 @@ def test_equal_scores_leave_the_marked_trial_first(tmp_path: Path) -> None:
     made = trials(5)
     made[2]["score"] = made[4]["score"]
     write(tmp_path, made)
-    found = recipe.read(tmp_path, "svm", DECLARED).search
+    found = recipe.read(tmp_path, Contestant("svm", "candidates", DECLARED)).search
     assert found is not None
     assert [trial.best for trial in found.trials] == [True, False, False, False]
 
@@ -165,12 +166,12 @@ def test_warnings_are_words_in_page_and_text_and_counted_in_the_table(tmp_path: 
 
 def test_gradients_of_a_candidate_stand_beside_its_curves(tmp_path: Path) -> None:
     write(tmp_path, trials(5))
-    (shown,) = training.read(tmp_path, [recipe.read(tmp_path, "svm", DECLARED)])
+    (shown,) = training.read(tmp_path, [recipe.read(tmp_path, Contestant("svm", "candidates", DECLARED))])
     assert shown.gradients is not None and shown.pictures == []
     assert shown.clipped == ""  # nothing can have been clipped: there is no limit
     write_model(tmp_path / "other", "svm", recipe=PARAMS | {"clip_norm": 1.0})
     write_results(tmp_path / "other", "svm", ACTUAL, answers(ACTUAL, []), gradients=gradients(3))
-    (shown,) = training.read(tmp_path / "other", [recipe.read(tmp_path / "other", "svm", {})])
+    (shown,) = training.read(tmp_path / "other", [recipe.read(tmp_path / "other", Contestant("svm", "candidates", {}))])
     assert "50 % of the steps" in shown.clipped
 
 

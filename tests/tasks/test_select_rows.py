@@ -17,6 +17,7 @@ from tasks.select.params import SelectParams
 from tests.tasks.evaluated_workspace import (
     CLASSES,
     answers,
+    candidates,
     write_data,
     write_model,
     write_params,
@@ -59,28 +60,30 @@ def shown(file: Path) -> str:
 
 
 def test_auto_takes_out_of_fold_where_every_candidate_has_it(root: Path) -> None:
-    assert evidence.read(root, NAMES).rows == "out_of_fold"
+    assert evidence.read(root, candidates(NAMES)).rows == "out_of_fold"
     write_all(root, without=("lucky",))
-    assert evidence.read(root, NAMES).rows == "validation"
-    assert evidence.read(root, ["modest"]).rows == "out_of_fold"  # who else there is does not matter
+    assert evidence.read(root, candidates(NAMES)).rows == "validation"
+    assert evidence.read(root, candidates(["modest"])).rows == "out_of_fold"  # who else there is does not matter
 
 
 def test_auto_does_not_take_rows_that_a_search_chose_by(root: Path) -> None:
     write_json(root / "plots/search/modest.json", [{"trial": 0, "score": 0.9, "params": {"C": 1.0}, "best": True}])
-    assert evidence.read(root, NAMES).rows == "validation"
-    assert evidence.read(root, ["lucky"]).rows == "out_of_fold"
-    assert evidence.read(root, NAMES, "out_of_fold").rows == "out_of_fold"
+    assert evidence.read(root, candidates(NAMES)).rows == "validation"
+    assert evidence.read(root, candidates(["lucky"])).rows == "out_of_fold"
+    assert evidence.read(root, candidates(NAMES), "out_of_fold").rows == "out_of_fold"
 
 
 def test_the_rows_decide_the_choice(root: Path) -> None:
-    winners = {rows: choose(evidence.read(root, NAMES, rows), SelectParams(), seed=7).winner for rows in ROWS}
+    winners = {
+        rows: choose(evidence.read(root, candidates(NAMES), rows), SelectParams(), seed=7).winner for rows in ROWS
+    }
     assert winners == {"out_of_fold": "modest", "validation": "lucky"}
 
 
 def test_many_rows_make_narrower_intervals(root: Path) -> None:
     width = {}
     for kind in ROWS:
-        (standing,) = choose(evidence.read(root, ["modest"], kind), SelectParams(), seed=7).standings
+        (standing,) = choose(evidence.read(root, candidates(["modest"]), kind), SelectParams(), seed=7).standings
         width[kind] = standing.high - standing.low
     assert width["out_of_fold"] < width["validation"] / 2
 
@@ -88,13 +91,13 @@ def test_many_rows_make_narrower_intervals(root: Path) -> None:
 def test_out_of_fold_without_predictions_names_who_lacks_them(root: Path) -> None:
     write_all(root, without=("lucky",))
     with pytest.raises(BadInput, match=r"select\.rows: expected out-of-fold .* none of lucky\..*cross_validation"):
-        evidence.read(root, NAMES, "out_of_fold")
+        evidence.read(root, candidates(NAMES), "out_of_fold")
 
 
 def test_out_of_fold_predictions_of_other_rows_are_refused(root: Path) -> None:
     write_split(root, "train", [*TRAIN[1:], "leave"])
     with pytest.raises(BadInput, match=r"out_of_fold/modest\.parquet: expected the 120 rows of data/clean/train"):
-        evidence.read(root, NAMES)
+        evidence.read(root, candidates(NAMES))
 
 
 def test_the_selection_says_which_rows_and_keeps_the_measures_of_both(root: Path) -> None:

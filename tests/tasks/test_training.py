@@ -146,11 +146,11 @@ CHANGES: dict[str, list[Any]] = {
     "class_weight": ["balanced", "sampled", {"access": 3.0}], "pooling": ["cls", "max"], "head_rate_factor": [3.0],
     "encoder_dropout": [0.3], "head_start": ["random"], "mixup": [0.4], "tune": ["lora", "adapter", "head"],
     "lora_rank": [2], "lora_alpha": [4.0], "lora_dropout": [0.5], "lora_targets": [["query", "value"]],
-    "adapter_size": [4], "freeze_embeddings": [True], "freeze_layers": [1, 2], "reinit_layers": [1, 2],
-    "layer_rate_decay": [0.5], "unfreeze": ["gradual"], "unfreeze_epochs": [0.5],
+    "adapter_size": [4], "layers": [1], "freeze_embeddings": [True], "freeze_layers": [1, 2],
+    "reinit_layers": [1, 2], "layer_rate_decay": [0.5], "unfreeze": ["gradual"], "unfreeze_epochs": [0.5],
     "contrastive": [{"learning_rate": 0.001, "epochs": 1}],
 }  # fmt: skip
-NO_SWITCHES = {"features", "model", "search", "seed"}  # test_finetune.py tries the last
+NO_SWITCHES = {"features", "model", "search", "seed", "bag", "layer_choice"}  # the last three are tried elsewhere
 LORA = {"tune": "lora"}
 NEEDS: dict[str, dict[str, object]] = {
     "focal_gamma": {"loss": "focal"}, "lora_rank": LORA, "lora_alpha": LORA, "lora_dropout": LORA,

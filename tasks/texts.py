@@ -3,8 +3,11 @@
 import csv
 import glob
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from tasks import links
 from tasks.errors import BadInput
@@ -13,13 +16,26 @@ from tasks.files import read_json
 _COLUMN = "text"
 
 
-def linked(root: Path, item: str, declared: list[str]) -> list[Path]:
-    """The files that an encoder declares, through the links that DVC looks at, in the order of the declaration.
+def _check(value: list[str]) -> list[str]:
+    endings = (".txt", ".csv", ".jsonl", ".parquet")
+    if any("://" in one or one.startswith("hub:") or not one.endswith(endings) for one in value):
+        raise ValueError(f"files or globs of files on this machine that end in {', '.join(endings)}")
+    return value
+
+
+Patterns = Annotated[list[str], AfterValidator(_check)]
+"""Files, or globs of files, as a parameter declares them."""
+
+
+def linked(root: Path, folder: Path, declared: Sequence[str]) -> list[Path]:
+    """The files that a parameter declares, through the links that DVC looks at, in the order of the declaration.
+
+    Args:
+        folder: of the links, within the workspace.
 
     Raises:
         BadInput: if the links are not those to the files that are declared and there now.
     """
-    folder = links.TEXTS / item
     index = root / folder / links.INDEX
     listed: dict[str, list[str]] = read_json(index) if index.is_file() else {}
     files = []
