@@ -45,6 +45,9 @@ class Search(Block):
     """From a key of the candidate to the values to try: a list, or {low, high, log}."""
 
 
+_NOT_SEARCHED = ("features", "model", "search", "seed")  # a lucky seed is no better candidate
+
+
 class _Candidate(Block):
     """What all candidates have in common."""
 
@@ -56,11 +59,14 @@ class _Candidate(Block):
     weights count within a batch, so that with batches of a single row they have no effect."""
     search: Search | None = None
     """A search for better parameters; null for none."""
+    seed: int | None = Field(default=None, ge=0, lt=2**32)
+    """Of everything random in this candidate's training, the proposals of its search included; null takes the
+    workspace's. Folds follow the workspace's seed in any case, so that candidates can be compared row by row."""
 
     @model_validator(mode="after")
     def _space_fits(self) -> Self:
         for key, values in (self.search.space if self.search else {}).items():
-            if key not in type(self).model_fields or key in ("features", "model", "search"):
+            if key not in type(self).model_fields or key in _NOT_SEARCHED:
                 raise ValueError(f"a search over keys of {type(self).__name__.removesuffix('Params')}, not {key}")
             for value in [values.low, values.high] if isinstance(values, Range) else values:
                 self._with(key, value)

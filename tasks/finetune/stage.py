@@ -1,6 +1,6 @@
 """`finetune`: trains one candidate on its feature set, with its search and its cross-validation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,9 @@ def run(root: Path, item: str | None, record: Record) -> None:
         raise BadInput(f"candidates.{item}.features", f"a feature set that is {wanted}", feature_set.form, fix)
     classes = _classes(feature_set)
     record.rows_in = record.rows_out = int(feature_set.manifest["rows"]["train"])
-    result = _fit(
-        _trainer(root, item, params, feature_set, classes, resources),
-        params,
-        validating,
-        root / "scratch/finetune" / item,
-    )
+    own = resources if params.seed is None else replace(resources, seed=params.seed)
+    trainer = _trainer(root, item, params, feature_set, classes, own)
+    result = _fit(trainer, params, validating, resources.seed, root / "scratch/finetune" / item)
     if not processes.is_main():
         return
     _write(root, item, feature_set, classes, result, resources, record)
@@ -124,8 +121,11 @@ def _earlier(root: Path, item: str, params: TransformerParams) -> Path | None:
     return link
 
 
-def _fit(trainer: Trainer[Any], params: CandidateParams, validating: CrossValidationParams, scratch: Path) -> Result:
-    labels, seed = trainer.feature_set.labels("train"), trainer.compute.seed
+def _fit(
+    trainer: Trainer[Any], params: CandidateParams, validating: CrossValidationParams, seed: int, scratch: Path
+) -> Result:
+    """All fits of the candidate; `seed` is the workspace's, by which rows are divided alike for every candidate."""
+    labels = trainer.feature_set.labels("train")
     everything = np.arange(len(labels))
     trials: list[Trial] = []
     declared = params.search

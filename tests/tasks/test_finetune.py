@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from tasks.embed import stage as embed
 from tasks.errors import BadInput, ParamsError
 from tasks.files import read_json, sha256
 from tasks.finetune import stage as finetune
+from tasks.finetune.folds import Fold, folds
 from tasks.finetune.params import MODELS, READS
 from tasks.records import Record
 from tests import tiny
@@ -88,6 +90,7 @@ def texts(root: Path, split: str) -> list[str]:
 CLEAN_PROCESS = """
 import json, sys
 from pathlib import Path
+from typing import Any
 from tasks import model
 root, texts = Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())
 found = {f.name: model.load(f, threads=1).predict_proba(texts).tolist() for f in sorted(root.iterdir())}
@@ -292,3 +295,29 @@ def test_nothing_is_left_of_a_stage_that_fails_while_writing(workspace: Path, mo
     with pytest.raises(FileNotFoundError):
         fit(workspace, "naive_bayes")
     assert list((workspace / "models/candidates").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["random_forest", "text_cnn", "finetune"])
+def test_a_seed_of_its_own_changes_a_candidate_but_not_its_folds(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    divided: list[list[list[int]]] = []
+
+    def noted(labels: Any, number: int, seed: int) -> list[Fold]:
+        made = folds(labels, number, seed)
+        divided.append([held.tolist() for _, held in made])
+        return made
+
+    monkeypatch.setattr(finetune, "folds", noted)
+    recipe = CANDIDATES[name] | ({"epochs": 2} if "epochs" in CANDIDATES[name] else {})
+    prepare(workspace, {"of_the_workspace": recipe, "same": recipe | {"seed": 7}, "other": recipe | {"seed": 8}},
+            {"folds": 2})  # fmt: skip
+    made = {}
+    for one in ("of_the_workspace", "same", "other"):
+        found = digests(fit(workspace, one))
+        del found["candidate.json"]  # which names it
+        made[one] = found, rows.read(workspace / f"predictions/out_of_fold/{one}.parquet")
+    assert made["of_the_workspace"] == made["same"]
+    assert made["of_the_workspace"][0] != made["other"][0]
+    assert not made["same"][1].equals(made["other"][1])
+    assert divided[0] == divided[1] == divided[2]

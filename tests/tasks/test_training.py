@@ -150,7 +150,7 @@ CHANGES: dict[str, list[Any]] = {
     "layer_rate_decay": [0.5], "unfreeze": ["gradual"], "unfreeze_epochs": [0.5],
     "contrastive": [{"learning_rate": 0.001, "epochs": 1}],
 }  # fmt: skip
-NO_SWITCHES = {"features", "model", "search"}
+NO_SWITCHES = {"features", "model", "search", "seed"}  # test_finetune.py tries the last
 LORA = {"tune": "lora"}
 NEEDS: dict[str, dict[str, object]] = {
     "focal_gamma": {"loss": "focal"}, "lora_rank": LORA, "lora_alpha": LORA, "lora_dropout": LORA,
