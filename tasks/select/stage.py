@@ -7,7 +7,7 @@ from tasks import block, compute
 from tasks.errors import ParamsError, Problem
 from tasks.progress import log
 from tasks.records import Record
-from tasks.select import adaptation, bundle, evidence, report, wording
+from tasks.select import adaptation, bundle, evidence, ladder, report, wording
 from tasks.select.choice import choose
 from tasks.select.examination import examine
 from tasks.select.params import SelectParams
@@ -34,7 +34,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     examination = examine(root, choice.winner, params, computing)
     record.rows_out, record.device = examination.rows, examination.device
     bundle.write(root, found, choice, examination, params)
-    report.write(root, found, choice, examination, params, candidates, adapted)
+    report.write(root, found, choice, examination, params, candidates, adapted, ladder.read(root))
     low, high = examination.intervals["macro_f1"]
     log(
         f"{report.VERDICT}: {choice.winner}, test macro F1 {wording.measure(examination.measures['macro_f1'])} "
