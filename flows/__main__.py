@@ -124,10 +124,11 @@ def ladder(
         made = ladders.make(
             Path.cwd(), display, lambda root, targets: _run_flow(root, targets, workers, False), seeds, wait
         )
-    for table in ladder_table.tables(made.ladder):
-        console.print(table)
+    width = console.width if console.is_terminal else ladder_table.WIDTH
+    for table in ladder_table.tables(made.ladder, width):
+        console.print(table, width=width)
     for line in ladder_table.closing(made.ladder):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
     if made.failures:
         console.print("When what failed is mended, `regraft ladder` makes only what is missing.", highlight=False)
         raise typer.Exit(FAILED)
