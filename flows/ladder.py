@@ -11,7 +11,7 @@ from flows.display import Display
 from flows.explain import survey
 from flows.session import opened
 from tasks import block
-from tasks.errors import ParamsError, RegraftError
+from tasks.errors import ParamsError, Problem, RegraftError
 
 if TYPE_CHECKING:
     from tasks.ladder.params import LadderParams
@@ -66,9 +66,12 @@ def _planned(root: Path, seeds: int | None) -> "tuple[LadderParams, Plan]":
 
     tree = block.load(root / block.PARAMS)
     check_tree(tree)
-    if seeds is not None and isinstance(tree.get("ladder"), dict):
+    if "ladder" not in tree:
+        wanted = "a block with a plain recipe and strategies (README, The ladder)"
+        raise ParamsError(block.PARAMS, [Problem("ladder", wanted, "nothing")])
+    if seeds is not None:
         tree["ladder"]["seeds"] = seeds
-    params = block.parse(LadderParams, tree.get("ladder"), "ladder")
+    params = block.parse(LadderParams, tree["ladder"], "ladder")
     wrong = plans.unused(params, KEYS)
     if wrong:
         raise ParamsError(block.PARAMS, wrong)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -33,7 +34,7 @@ def closing(ladder: "Ladder") -> Iterator[str]:
 
 
 def _table(title: str, gives: str, rungs: Sequence["Rung"], ladder: "Ladder", whole: bool) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("rung", no_wrap=True)
     costs = ("better in", "train, s", "latency, ms") if whole else ()
     for heading in (ladder.metric, gives, "interval", *costs):

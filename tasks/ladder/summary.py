@@ -15,7 +15,7 @@ def headline(rungs: Sequence[Rung], metric: str) -> str:
     who = f"{wording.listed(kept)} {'pays' if len(kept) == 1 else 'pay'}" if kept else "no strategy is seen to pay"
     text = f"On these rows, {who}"
     if top is not None and top is not bottom and top.value is not None and bottom.value is not None:
-        end = "with all strategies" if top is climb[-1] else f"at rung `{top.name}`"
+        end = "with all strategies" if top is climb[-1] else f'at rung "{top.name}"'
         name = wording.name(metric)
         text += f": {name} {wording.measure(bottom.value)} plain, {wording.measure(top.value)} {end}"
     return f"{text}."
@@ -41,7 +41,7 @@ def sentences(rungs: Sequence[Rung]) -> list[str]:
                 f"Without {rung.strategy}, {wording.listed(rung.follows)} {'is' if len(rung.follows) == 1 else 'are'} "
                 f"off too, as {'it' if len(rung.follows) == 1 else 'they'} {verb} it."
             )
-    told += [f"Rung `{rung.name}` failed: {rung.failed}" for rung in rungs if rung.failed is not None]
+    told += [f'Rung "{rung.name}" failed: {rung.failed}' for rung in rungs if rung.failed is not None]
     return told
 
 

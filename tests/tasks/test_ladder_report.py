@@ -144,7 +144,7 @@ def test_a_failed_rung_leaves_the_others_and_says_why(climbed: tuple[Path, plan.
     assert rungs["+ rare"].failed == "no space | is left"
     assert rungs["+ model"].gain is not None
     assert rungs["all but model"].gain is None, "the full recipe is the one that failed"
-    assert "at rung `+ model`" in found.headline
+    assert 'at rung "+ model"' in found.headline
     page = report.write(root, root, planned, params, {f"finetune@{lost}": "no space | is left"})
     assert page == found
     assert r"no space \| is left" in (root / "reports/ladder.md").read_text()
