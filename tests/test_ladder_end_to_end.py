@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ LADDER: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Project:
     """A project after a run, whose rows lie in a folder of the user's own."""
     project = Project(tmp_path_factory.mktemp("ladder") / "project", tiny_encoder)
     rows = project.folder / "data" / "source" / "rows.csv"
@@ -37,7 +36,19 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Ite
     change(project, lambda tree: tree["ingest"].update(sources=["mine/*.csv"]))
     project.run("run")
     project.executed()
-    yield project
+    return project
+
+
+@pytest.fixture(scope="module")
+def climbed(project: Project) -> Project:
+    """The project after a ladder. Tests leave it as they found it."""
+    before, lock = project.outputs(), project.lock()
+    done = project.run("ladder", "--workers", "2")
+    assert not project.executed(), "the project's own items are left alone"
+    assert (project.outputs(), project.lock()) == (before, lock)
+    assert "+ training" in done.stdout
+    assert "reports/ladder.html" in done.stdout
+    return project
 
 
 def change(project: Project, edit: Any) -> None:
@@ -66,57 +77,54 @@ def report(project: Project) -> dict[str, Any]:
     return tree
 
 
-def test_a_ladder_from_the_first_to_the_report(project: Project) -> None:
-    """One story, as each step builds on the files of the one before."""
-    before, lock = project.outputs(), project.lock()
-    done = project.run("ladder", "--workers", "2")
-    ran = executed(project)
+def test_a_ladder_makes_every_rung_from_every_seed_and_takes_rows_from_the_run_cache(climbed: Project) -> None:
+    ran = executed(climbed)
     assert not ran & {"ingest", "clean", "select"}, "the first two come from the project's run cache"
     assert len([name for name in ran if name.startswith("finetune")]) == 9, "plain, with one strategy, with both"
-    assert not project.executed(), "the project's own items are left alone"
-    assert (project.outputs(), project.lock()) == (before, lock)
-    assert "+ training" in done.stdout
-    assert "reports/ladder.html" in done.stdout
-    first = report(project)
-    rungs = {rung["name"]: rung for rung in first["rungs"]}
+    found = report(climbed)
+    rungs = {rung["name"]: rung for rung in found["rungs"]}
     assert list(rungs) == ["plain", "+ preprocessing", "+ training", "all but preprocessing", "all but training"]
-    assert first["seeds"] == [7, 8, 9]
+    assert found["seeds"] == [7, 8, 9]
     assert [name.rpartition("-")[2] for name in rungs["plain"]["candidates"]] == list(SEEDS)
     assert rungs["all but preprocessing"]["candidates"] == rungs["plain"]["candidates"]
     assert rungs["all but preprocessing"]["follows"] == ["training"]
-    assert all(rung["failed"] is None and 0 < rung["value"] <= 1 for rung in first["rungs"])
+    assert all(rung["failed"] is None and 0 < rung["value"] <= 1 for rung in found["rungs"])
 
-    again = project.run("ladder")
-    assert "up to date" in again.stdout
-    assert executed(project) == set()
-    assert report(project) == first
 
-    change(project, lambda tree: tree["ladder"]["strategies"]["training"]["candidate"].update(C=2.0))
-    project.run("ladder")
-    assert {name.partition("@")[0] for name in executed(project)} == {"finetune", "evaluate"}
-    second = {rung["name"]: rung for rung in report(project)["rungs"]}
-    changed = {name for name, rung in second.items() if rung["candidates"] != rungs[name]["candidates"]}
-    assert changed == {"+ training"}
+def test_a_second_ladder_runs_nothing_and_says_the_same(climbed: Project) -> None:
+    executed(climbed)
+    first = report(climbed)
+    assert "up to date" in climbed.run("ladder").stdout
+    assert executed(climbed) == set()
+    assert report(climbed) == first
 
-    def spoil(tree: dict[str, Any]) -> None:
-        tree["ladder"]["strategies"]["training"]["candidate"]["class_weight"] = {"nonesuch": 2.0}
 
-    change(project, spoil)
-    failed = project.run("ladder", check=False)
-    assert failed.returncode == 1
-    third = {rung["name"]: rung for rung in report(project)["rungs"]}
-    assert "nonesuch" in third["+ training"]["failed"]
-    assert third["+ training"]["value"] is None
-    assert third["+ preprocessing"]["gain"] is not None
-    assert "nonesuch" in (project.folder / "reports" / "ladder.html").read_text()
+def test_a_changed_strategy_runs_its_own_rungs_and_going_back_runs_nothing(climbed: Project) -> None:
+    executed(climbed)
+    first = report(climbed)
+    change(climbed, lambda tree: tree["ladder"]["strategies"]["training"]["candidate"].update(C=2.0))
+    climbed.run("ladder")
+    ran = executed(climbed)
+    assert {name.partition("@")[0] for name in ran} == {"finetune", "evaluate"}
+    assert len(ran) == 6
+    pairs = zip(first["rungs"], report(climbed)["rungs"], strict=True)
+    assert [old["name"] for old, new in pairs if old["candidates"] != new["candidates"]] == ["+ training"]
+    change(climbed, lambda tree: tree.update(ladder=LADDER))
+    climbed.run("ladder")
+    assert executed(climbed) == set(), "the first ladder's rungs come from the run cache"
 
-    project.run("run")
-    assert project.executed() == {"select"}, "a ladder made later is news to the report alone"
-    page = (project.folder / "reports" / "report.html").read_text()
-    assert "What each strategy gives" in page
-    assert project.run("explain").returncode == 0
 
-    executed(project)
-    change(project, lambda tree: tree.update(ladder=LADDER))
-    project.run("ladder")
-    assert executed(project) == set(), "the first ladder's rungs come from the run cache"
+def test_a_failing_rung_is_shown_with_its_reason_and_the_report_takes_the_ladder_in(climbed: Project) -> None:
+    edit = {"class_weight": {"nonesuch": 2.0}}
+    change(climbed, lambda tree: tree["ladder"]["strategies"]["training"]["candidate"].update(edit))
+    assert climbed.run("ladder", check=False).returncode == 1
+    rungs = {rung["name"]: rung for rung in report(climbed)["rungs"]}
+    assert "nonesuch" in rungs["+ training"]["failed"]
+    assert rungs["+ training"]["value"] is None
+    assert rungs["+ preprocessing"]["gain"] is not None
+    assert "nonesuch" in (climbed.folder / "reports" / "ladder.html").read_text()
+    climbed.run("run")
+    assert climbed.executed() == {"select"}, "a ladder made later is news to the report alone"
+    assert "What each strategy gives" in (climbed.folder / "reports" / "report.html").read_text()
+    assert climbed.run("explain").returncode == 0
+    change(climbed, lambda tree: tree.update(ladder=LADDER))
