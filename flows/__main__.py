@@ -33,6 +33,14 @@ Targets = Annotated[
         show_default=False,
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="How many stages may run side by side. Default: one for every two processors, at least two.",
+        show_default=False,
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="If another run is at work here, wait for it to end.")]
 
 
@@ -49,14 +57,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="How many stages may run side by side. Default: one for every two processors, at least two.",
-            show_default=False,
-        ),
-    ] = None,
+    workers: Workers = None,
     force: Annotated[bool, typer.Option("--force", help="Run the stages even if nothing has changed.")] = False,
     wait: Wait = False,
 ) -> None:
@@ -96,6 +97,41 @@ def explain(stages: Targets = None, wait: Wait = False) -> None:
     if due or gone:
         raise typer.Exit(1)
     console.print(summary.idle(len(findings)), highlight=False)
+
+
+@app.command()
+def ladder(
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=3, help="Models to train of each recipe. Default: `ladder.seeds` of params.yaml.", show_default=False
+        ),
+    ] = None,
+    workers: Workers = None,
+    wait: Wait = False,
+) -> None:
+    """Shows what each strategy gives on your rows: switches them on one by one, then off in the full recipe.
+
+    The recipes stand in params.yaml under `ladder`. They are made in a workspace of their own, `.regraft/ladder/`,
+    which shares the cache: a second ladder runs nothing. Writes reports/ladder.html, .md, .svg and .json, from
+    validation rows alone; the next `regraft run` puts it into the report.
+    """
+    from flows import ladder as ladders
+    from flows import ladder_table
+
+    console = Console()
+    with _errors("regraft ladder"), _display(console) as display:
+        made = ladders.make(
+            Path.cwd(), display, lambda root, targets: _run_flow(root, targets, workers, False), seeds, wait
+        )
+    width = console.width if console.is_terminal else ladder_table.WIDTH
+    for table in ladder_table.tables(made.ladder, width):
+        console.print(table, width=width)
+    for line in ladder_table.closing(made.ladder):
+        console.print(line, highlight=False, soft_wrap=True)
+    if made.failures:
+        console.print("When what failed is mended, `regraft ladder` makes only what is missing.", highlight=False)
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -144,17 +180,17 @@ def _display(console: Console) -> Display:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """Turns errors into messages and exit codes."""
+def _errors(again: str = "regraft run") -> Iterator[None]:
+    """Turns errors into messages and exit codes; `again` is the command that goes on after a stop."""
     console = Console(stderr=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it is as orderly as Ctrl-C
     try:
         yield
     except KeyboardInterrupt:
-        console.print("Stopped. What was finished is kept: `regraft run` continues from there.", highlight=False)
+        console.print(f"Stopped. What was finished is kept: `{again}` continues from there.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
     except RegraftError as error:
-        for line in summary.failure(error):
+        for line in summary.failure(error, again):
             console.print(line, highlight=False, soft_wrap=True)
         raise typer.Exit(FAILED if summary.is_failed_run(error) else MISUSED) from None
     except OSError as error:

@@ -15,7 +15,7 @@ from tasks.base_encoder import base_of
 from tasks.block import PARAMS, load
 from tasks.errors import BadInput
 from tasks.files import remove, replacing
-from tasks.links import ENCODERS, LIBRARIES, MODELS, SOURCES, TEXTS, UNLABELLED, VECTORS, metadata_file
+from tasks.links import ENCODERS, LADDER, LIBRARIES, MODELS, SOURCES, TEXTS, UNLABELLED, VECTORS, metadata_file
 
 Entry = Path | str | Mapping[str, Path | str]
 """A link to a path; a file's text; or a folder of files by name."""
@@ -51,6 +51,7 @@ def refresh(root: Path) -> None:
     ingest = params.get("ingest") or {}
     declared = [*(ingest.get("sources") or []), *(ingest.get("test_sources") or [])]
     _keep(root / SOURCES, sources.entries(root, declared))
+    _keep_one(root / LADDER, _ladder(root))
 
 
 def _libraries(node: Any) -> set[str]:
@@ -125,6 +126,11 @@ def _model(root: Path, at: str, entry: Any) -> Entry:
     return folder
 
 
+def _ladder(root: Path) -> Entry:
+    file = root / "reports" / "ladder.json"
+    return file.resolve() if file.is_file() else "none\n"
+
+
 def _packaged(where: str, module: str) -> Path:
     top, *inner = re.split(r"[./]", module)
     spec = importlib.util.find_spec(top) if top.isidentifier() else None
@@ -148,15 +154,18 @@ def _keep(folder: Path, wanted: Mapping[str, Entry]) -> None:
         if found.name not in wanted:
             remove(found)
     for name, entry in wanted.items():
-        path = folder / name
-        if isinstance(entry, Path):
-            _link(path, entry)
-        elif isinstance(entry, str):
-            _text(path, entry)
-        else:
-            if path.is_symlink() or path.is_file():
-                remove(path)
-            _keep(path, entry)
+        _keep_one(folder / name, entry)
+
+
+def _keep_one(path: Path, entry: Entry) -> None:
+    if isinstance(entry, Path):
+        _link(path, entry)
+    elif isinstance(entry, str):
+        _text(path, entry)
+    else:
+        if path.is_symlink() or path.is_file():
+            remove(path)
+        _keep(path, entry)
 
 
 def _link(path: Path, target: Path) -> None:

@@ -63,17 +63,18 @@ def is_failed_run(error: RegraftError) -> bool:
     return hasattr(error, "failures")
 
 
-def failure(error: RegraftError) -> Iterator[str]:
-    """An error for people: for failed stages, their last lines and how to go on."""
+def failure(error: RegraftError, command: str = "regraft run") -> Iterator[str]:
+    """An error for people: for failed stages, their last lines and how to go on with that command."""
     failures, not_run = getattr(error, "failures", None), getattr(error, "not_run", ())
     if not failures:
         yield f"[red]error:[/] {escape(str(error))}"
         return
-    for one in failures.values():
-        yield f"\n[red]{escape(str(one))}[/]"
-        yield from (f"  {escape(line)}" for line in one.tail)
+    for each in failures.values():
+        yield f"\n[red]{escape(str(each))}[/]"
+        yield from (f"  {escape(line)}" for line in each.tail)
     skipped = [name for name in not_run if name not in failures]
     if skipped:
         yield f"Not run, as they need it: {', '.join(skipped)}."
-    again = f"`regraft run {next(iter(failures))}` tries it" if len(failures) == 1 else "`regraft run` tries them"
+    one = f" {next(iter(failures))}" if command == "regraft run" and len(failures) == 1 else ""
+    again = f"`{command}{one}` tries {'it' if len(failures) == 1 else 'them'}"
     yield f"\nAll that could be done without is done and kept. When that is mended, {again} again."

@@ -21,6 +21,8 @@ from tasks.evaluate.params import EvaluateParams
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams
 from tasks.finetune.students import STUDENTS, StudentParams
 from tasks.ingest.params import IngestParams
+from tasks.ladder.params import LadderParams
+from tasks.ladder.recipe import Known
 from tasks.select.params import SelectParams
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
@@ -31,6 +33,11 @@ _BLOCKS: dict[str, type[BaseModel]] = {
     "evaluate": EvaluateParams,
     "select": SelectParams,
 }
+KEYS: Known = {
+    "features": ("kind", {kind: frozenset(model.model_fields) for kind, model in KINDS.items()}),
+    "candidate": ("model", {name: frozenset(model.model_fields) for name, model in MODELS.items()}),
+}
+"""The keys of each kind of feature set, and of each model's candidates."""
 
 
 class Params(ComputeParams):
@@ -46,6 +53,7 @@ class Params(ComputeParams):
     cross_validation: CrossValidationParams
     evaluate: EvaluateParams
     select: SelectParams
+    ladder: LadderParams | None
 
 
 def check(root: Path) -> Params:
@@ -69,6 +77,8 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
     values: dict[str, Any] = _top(tree, problems)
     for name, model in _BLOCKS.items():
         values[name] = _checked(model, tree.get(name, {}), name, problems)
+    # Its recipes are checked when a ladder is made: who only runs the pipeline may have other encoders than it names.
+    values["ladder"] = _checked(LadderParams, tree["ladder"], "ladder", problems) if "ladder" in tree else None
     values["encoders"] = _members(tree, "encoders", problems, _by("objective", OBJECTIVES, "none"))
     values["features"] = _members(tree, "features", problems, _by("kind", KINDS))
     values["candidates"] = _members(tree, "candidates", problems, _by("model", MODELS))

@@ -81,6 +81,11 @@ def test_rooms_do_not_import_each_other() -> None:
             assert not {".".join(name.split(".")[:2]) for name in modules(path)} & others, path
 
 
+def test_no_stage_depends_on_the_recipes_of_the_ladder() -> None:
+    for room in ROOMS:
+        assert not {path for path in code_of(room) if "ladder" in path.parent.name}, room
+
+
 def test_the_work_knows_nothing_of_the_orchestration() -> None:
     for path in (ROOT / "tasks").rglob("*.py"):
         assert not {name.split(".")[0] for name in modules(path)} & {"flows", "prefect", "dvc"}, path

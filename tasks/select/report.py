@@ -7,11 +7,24 @@ from typing import Any
 from tasks.contestants import Contestant
 from tasks.files import replacing, write_json
 from tasks.scores import LOWER_IS_BETTER
-from tasks.select import dataset, heatmap, mistakes, recipe, scatter, svg, template, training, whisker, wording
+from tasks.select import (
+    dataset,
+    heatmap,
+    ladder_picture,
+    mistakes,
+    recipe,
+    scatter,
+    svg,
+    template,
+    training,
+    whisker,
+    wording,
+)
 from tasks.select.adaptation import Adapted
 from tasks.select.choice import Choice, Standing
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
+from tasks.select.ladder import Ladder
 from tasks.select.params import SelectParams
 
 FOLDER = Path("reports")
@@ -45,14 +58,17 @@ def write(
     params: SelectParams,
     declared: Mapping[str, Contestant],
     adapted: Sequence[Adapted] = (),
+    ladder: Ladder | None = None,
 ) -> None:
     """Writes all three reports.
 
     Args:
         declared: all contestants, by name.
         adapted: what is known of the adapted encoders.
+        ladder: what each strategy gives, None where no ladder has been made.
     """
-    facts = _facts(root, evidence, choice, examination, params, declared) | {"adapted": adapted}
+    facts = _facts(root, evidence, choice, examination, params, declared) | {"adapted": adapted, "ladder": ladder}
+    facts["ladder_picture"] = None if ladder is None else ladder_picture.draw(ladder)
     for name in ("report.md", "report.html"):
         with replacing(root / FOLDER / name) as partial:
             partial.write_text(template.render(name, **facts), encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 from tasks import block, compute, contestants
 from tasks.progress import log
 from tasks.records import Record
-from tasks.select import adaptation, bundle, evidence, report, wording
+from tasks.select import adaptation, bundle, evidence, ladder, report, wording
 from tasks.select.choice import choose
 from tasks.select.examination import examine
 from tasks.select.params import SelectParams
@@ -32,7 +32,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     examination = examine(root, found.named(choice.winner).folder, params, computing)
     record.rows_out, record.device = examination.rows, examination.device
     bundle.write(root, found, choice, examination, params)
-    report.write(root, found, choice, examination, params, declared, adapted)
+    report.write(root, found, choice, examination, params, declared, adapted, ladder.read(root))
     low, high = examination.intervals["macro_f1"]
     log(
         f"{report.VERDICT}: {choice.winner}, test macro F1 {wording.measure(examination.measures['macro_f1'])} "

@@ -28,6 +28,8 @@ def render(name: str, **facts: Any) -> str:
         "breakable": breakable,
         "plain": plain,
         "measure": wording.measure,
+        "signed": wording.signed,
+        "extra": wording.extra,
         "percent": wording.percent,
         "share": wording.share,
         "significant": wording.significant,

@@ -32,6 +32,16 @@ def measure(value: float) -> str:
     return f"{round(value, 4) + 0.0:.4f}"
 
 
+def signed(value: float) -> str:
+    """A difference of measures with its sign and four digits after the point."""
+    return f"{round(value, 4) + 0.0:+.4f}"
+
+
+def extra(value: float) -> str:
+    """A difference of times with its sign, in as many digits as can matter."""
+    return f"{round(value, 1) + 0.0:+,.1f}" if abs(value) < 100 else f"{value:+,.0f}"
+
+
 def cost(key: str, value: float) -> str:
     """A cost with its unit."""
     if key == "fit_seconds":

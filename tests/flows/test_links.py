@@ -10,6 +10,7 @@ import pytest
 from flows.links import refresh
 from tasks.errors import BadInput
 from tasks.links import check
+from tasks.select import ladder
 from tests.flows.toy import Project
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -204,6 +205,19 @@ def test_an_earlier_model_that_cannot_be_taken_is_told(tmp_path: Path, folder: s
     (root / "models/candidates/far").mkdir(parents=True)
     with pytest.raises(BadInput, match=rf"candidates\.far\.warm_start: expected {message}, found {folder}"):
         refresh(root)
+
+
+def test_the_ladder_is_linked_once_there_is_one(tmp_path: Path) -> None:
+    root = _workspace(tmp_path)
+    refresh(root)
+    assert (root / "links/ladder").read_text() == ladder.NONE
+    (root / "reports").mkdir()
+    (root / "reports/ladder.json").write_text("{}")
+    refresh(root)
+    assert (root / "links/ladder").readlink() == root / "reports/ladder.json"
+    (root / "reports/ladder.json").unlink()
+    refresh(root)
+    assert (root / "links/ladder").read_text() == ladder.NONE
 
 
 def test_sources_outside_are_linked_and_those_inside_only_listed(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tasks import encoder as encoders
-from tasks import ensemble, estimator, model, network, predictions, rows, scores
+from tasks import ensemble, estimator, links, model, network, predictions, rows, scores
 from tasks.combination import Combination
 from tasks.contestants import Contestant
 from tasks.features import FeatureSet
@@ -26,6 +26,7 @@ from tasks.finetune import export
 from tasks.finetune.averaging_network import AveragingNetwork
 from tasks.finetune.words import WordEmbedding
 from tasks.rules import Rules
+from tasks.select import ladder
 
 CLASSES = ("billing", "leave", "network")
 WORDS = {"billing": "invoice payment refund", "leave": "holiday vacation absence", "network": "router wifi cable"}
@@ -71,7 +72,9 @@ def write_split(root: Path, split: str, labels: Sequence[str], texts: Sequence[s
 
 
 def write_data(root: Path, validation: Sequence[str], texts: Sequence[str] | None = None) -> None:
-    """Writes the three splits, the cleaning rules and the cleaning report."""
+    """Writes the three splits, the cleaning rules and the cleaning report; no ladder has been made."""
+    (root / links.LADDER).parent.mkdir(parents=True, exist_ok=True)
+    (root / links.LADDER).write_text(ladder.NONE, encoding="utf-8")
     write_split(root, "train", CLASSES * 4)
     write_split(root, "validation", validation, texts)
     write_split(root, "test", CLASSES * 5)

@@ -1,0 +1,95 @@
+"""The ladder's own workspace: what it shares with the project, what it does not, and that nothing leads back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.ladder_workspace import FOLDER, prepare
+from tests.imports import ROOT
+
+PARAMS: dict[str, Any] = {"seed": 1, "ingest": {"sources": ["data/source/*.csv"]}}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project with code, data, the user's own files, and everything that a run leaves."""
+    root = tmp_path / "project"
+    (root / ".dvc").mkdir(parents=True)
+    (root / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
+    (root / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    (root / ".dvcignore").write_text("*.pyc\n")
+    for name in (
+        "params.yaml", "dvc.lock", "tasks/__init__.py", "data/source/rows.csv", "data/extra/more.csv",
+        "models/encoders/none/README.md", "mine/vectors.txt",
+        "data/raw/rows.parquet", "data/clean/train.parquet", "data/features/tfidf/x", "models/encoders/bert/x",
+        "models/candidates/svm/x", "metrics/svm.json", "predictions/svm.parquet", "costs/records/clean.json",
+        "reports/report.html", "links/sources/index.json", "scratch/x", ".venv/bin/python",
+    ):  # fmt: skip
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a: 1\n")
+    return root
+
+
+def test_what_is_read_is_there_and_what_is_made_is_not(root: Path) -> None:
+    folder = prepare(root, PARAMS)
+    assert folder == root / FOLDER
+    links = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink()}
+    assert links == {"tasks", "data/source", "data/extra", "models/encoders/none", "mine"}
+    for name in links:
+        assert (folder / name).samefile(root / name)
+    assert json.loads((folder / "params.yaml").read_text()) == PARAMS
+    assert not (folder / "dvc.lock").exists()
+    assert not (folder / "reports").exists()
+
+
+def test_nothing_that_the_graph_makes_can_be_written_through_a_link(root: Path) -> None:
+    folder = prepare(root, PARAMS)
+    for name in ("data/clean", "data/features", "models/candidates", "models/encoders", "metrics", "costs/records"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "new").write_text("x")
+        assert not (root / name / "new").exists()
+
+
+def test_dvc_shares_the_cache_and_does_not_walk_through_what_no_stage_reads(root: Path) -> None:
+    from dvc.repo import Repo
+
+    folder = prepare(root, PARAMS)
+    with Repo(str(root)) as project, Repo(str(folder)) as own:
+        assert own.stage_cache.cache_dir == project.stage_cache.cache_dir
+        assert own.cache.local.path == project.cache.local.path
+        assert own.dvcignore.is_ignored_dir(str(folder / "mine"))
+        assert not own.dvcignore.is_ignored_dir(str(folder / "tasks"))
+        assert not own.dvcignore.is_ignored_dir(str(folder / "data" / "source"))
+
+
+def test_paths_that_lead_out_of_the_project_mean_the_same_place(root: Path) -> None:
+    params = {
+        "ingest": {"sources": ["../rows.csv", "mine/a.csv", "https://host/../x"]},
+        "features": {"words": {"vectors": "path:../glove.txt", "encoder": "none"}},
+        "clean": {"salt": "../"},
+    }
+    folder = prepare(root, params)
+    assert json.loads((folder / "params.yaml").read_text()) == {
+        "ingest": {"sources": [str(root.parent / "rows.csv"), "mine/a.csv", "https://host/../x"]},
+        "features": {"words": {"vectors": f"path:{root.parent / 'glove.txt'}", "encoder": "none"}},
+        "clean": {"salt": "../"},
+    }
+
+
+def test_it_follows_the_project_and_touches_nothing_that_is_right(root: Path) -> None:
+    folder = prepare(root, PARAMS)
+    made = folder / "data" / "clean" / "train.parquet"
+    made.write_text("made here")
+    before = {path: path.lstat().st_mtime_ns for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
+    prepare(root, PARAMS)
+    assert {path: path.lstat().st_mtime_ns for path in before} == before
+    (root / "data" / "extra" / "more.csv").unlink()
+    (root / "data" / "extra").rmdir()
+    (root / "new.csv").write_text("x")
+    prepare(root, PARAMS)
+    assert not (folder / "data" / "extra").is_symlink()
+    assert (folder / "new.csv").samefile(root / "new.csv")
+    assert made.read_text() == "made here"
