@@ -39,6 +39,8 @@ def project(tmp_path: Path) -> Callable[..., Path]:
             encoders={"tiny": {"source": "path:encoder", "objective": "none"}},
             features={"words": {"kind": "tfidf", "encoder": "none"}},
             candidates={"own": {"features": "words", "model": "naive_bayes"}},
+            students={},
+            ensembles={},
             evaluate={},
             select={},
             **blocks,

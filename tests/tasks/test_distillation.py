@@ -15,8 +15,8 @@ from torch.nn import functional
 from transformers import BertConfig, BertModel
 
 from flows.links import refresh
+from tasks import contestants, features, links, model, predictions, rows
 from tasks import encoder as encoders
-from tasks import features, links, model, predictions, rows
 from tasks.compute import Compute
 from tasks.embed import stage as embed
 from tasks.errors import BadInput, ParamsError
@@ -94,7 +94,7 @@ def workspace(taught: Path, tmp_path: Path) -> Path:
 
 
 def ask(root: Path, name: str) -> teachings.Teaching:
-    params = params_of(root, name)
+    params = params_of(contestants.find(root, name))
     assert isinstance(params, StudentParams)
     return teachings.read(root, name, params, features.load(root / "data/features" / params.features), CLASSES, COMPUTE)
 
@@ -363,7 +363,7 @@ def test_a_student_that_cannot_be_is_refused(changes: dict[str, Any], message: s
 
 def test_a_student_has_a_name_of_its_own() -> None:
     student = STUDENT | {"teacher": {"model": "candidates/finetune", "predictions": "out_of_fold/finetune"}}
-    with pytest.raises(ParamsError, match=r"students\.frozen: expected another name, given the name of a candidate"):
+    with pytest.raises(ParamsError, match=r"students\.frozen: expected a name that none of candidates has, given"):
         check_tree(DEFAULT | {"students": {"frozen": student}})
     with pytest.raises(ParamsError, match=r"students: expected a mapping, \{\} for none, given None"):
         check_tree({name: value for name, value in DEFAULT.items() if name != "students"})

@@ -53,7 +53,7 @@ def climbed(tmp_path: Path) -> tuple[Path, plan.Plan, LadderParams]:
 def test_draws_of_rungs_are_those_of_a_bootstrap_done_by_hand(climbed: tuple[Path, plan.Plan, LadderParams]) -> None:
     root, planned, _ = climbed
     candidates = planned.rungs[0].candidates
-    found = evidence.read(root, list(candidates), "validation")
+    found = evidence.read(root, made.candidates(candidates), "validation")
     drawn = comparison.replicates(found, {"plain": candidates}, "macro_f1", draws=4, seed=7)["plain"]
     rows = np.random.default_rng(7).integers(0, 30, size=(30, 4))
     shares = comparison.seed_shares(3, 4, 7)

@@ -116,7 +116,7 @@ WRONG = [
      "ensembles.blend.method: expected one of vote, mean, weighted, stack, given 'median'"),
     ("ensembles.blend.C", 1.0, "ensembles.blend.C: expected no such key, given 1.0"),
     ("ensembles.frozen", {"members": ["linear_svm", "frozen"], "method": "mean"},
-     "ensembles.frozen: expected a name that no candidate has, given 'frozen'"),
+     "ensembles.frozen: expected a name that none of candidates has, given 'frozen'"),
     ("select.metric", "f1", "select.metric: expected 'macro_f1', 'accuracy', 'weighted_f1', 'balanced_accuracy', "
      "'mcc' or 'log_loss', given 'f1'"),
 ]  # fmt: skip

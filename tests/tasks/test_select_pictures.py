@@ -1,6 +1,7 @@
 """The report's pictures: what is drawn where, and that nothing overlaps."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_pairs_and_hard_rows_come_worst_first() -> None:
     predicted = np.array([1, 1, 0, 2, 2, 0, 1])
     actual = np.array([0, 0, 0, 0, 1, 2, 1])
     sure = np.array([0.6, 0.9, 0.99, 0.7, 0.8, 0.95, 0.5])
-    candidate = Candidate("a", {}, {}, None, {}, Outcome(predicted, np.zeros(7)), sure)
+    candidate = Candidate("a", {}, {}, None, {}, Outcome(predicted, np.zeros(7)), sure, Path("unused"))
     known = Evidence(
         "validation", [f"text {number} " + "x" * 400 for number in range(7)], ["p", "q", "r"], actual, [candidate]
     )
