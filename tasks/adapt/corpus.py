@@ -1,6 +1,7 @@
-"""The texts that an encoder is adapted to; none of them is the text of a validation or test row."""
+"""The texts that an encoder is adapted to; none of them is the text of a validation or test row, or nearly so."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,15 @@ from tasks import rows
 from tasks.adapt import texts
 from tasks.errors import BadInput
 from tasks.files import read_json
+from tasks.near import NearIndex
 from tasks.progress import log
 from tasks.rules import Rules
 
 _FOLDER = Path("data/clean")
 _FEWEST = 4
+# As the clean stage compares rows by default (clean.duplicates). A lower threshold would have many more pairs compared
+# one by one, and 100,000 texts take hours in place of a minute or two.
+_THRESHOLD, _SHINGLE = 0.85, 5
 
 
 @dataclass(frozen=True)
@@ -47,31 +52,31 @@ def read(root: Path, files: Sequence[Path], held_out: float) -> Corpus:
             they are when other texts come and go.
 
     Returns:
-        Texts in their order, with the counts `train_rows`, `file_rows`, `empty`, `repeated`, `kept_out` (equal to a
-        validation or test text), `trained_on` and `held_out`; the first two together are the sum of the others.
+        Texts in their order, with the counts `train_rows`, `file_rows`, `empty`, `repeated`, `kept_out` (a validation
+        or test text but for case, punctuation and white space, or in a file a near duplicate of one), `trained_on` and
+        `held_out`; the first two together are the sum of the others.
 
     Raises:
         BadInput: if a file cannot be read, or too few texts are left.
     """
     own = rows.strings(rows.read(root / _FOLDER / "train.parquet", ["text"]), "text")
     others = list(_cleaned(root, files))
-    secret = {
-        _plain(text)
-        for split in ("validation", "test")
-        for text in rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text")
-    }
+    secret = _Secret(root, near=bool(others))
     counts = {"train_rows": len(own), "file_rows": len(others), "empty": 0, "repeated": 0, "kept_out": 0}
     kept: dict[str, str] = {}
-    for text in [*own, *others]:
-        plain = _plain(text)
-        reason = "" if plain else "empty"
-        reason = reason or ("kept_out" if plain in secret else "repeated" if plain in kept else "")
-        if reason:
-            counts[reason] += 1
+    for number, text in enumerate([*own, *others]):
+        spaced = " ".join(text.split())
+        if not spaced:
+            counts["empty"] += 1
+        elif spaced in kept:
+            counts["repeated"] += 1
+        # Near duplicates among the rows themselves are the clean stage's matter.
+        elif secret.holds(text) or (number >= len(own) and secret.holds_near(text)):
+            counts["kept_out"] += 1
         else:
-            kept[plain] = text
+            kept[spaced] = text
     if counts["kept_out"]:
-        log(f"{counts['kept_out']:,} texts are those of validation or test rows and are left out")
+        log(f"{counts['kept_out']:,} texts are those of validation or test rows, or nearly so, and are left out")
     return _divide(list(kept.values()), held_out, counts)
 
 
@@ -82,8 +87,36 @@ def _cleaned(root: Path, files: Sequence[Path]) -> Iterator[str]:
             yield from map(rules.apply, texts.read(file))
 
 
+class _Secret:
+    """The texts of the validation and test rows.
+
+    Args:
+        near: whether near duplicates are to be found too.
+    """
+
+    def __init__(self, root: Path, *, near: bool) -> None:
+        self._plain: set[str] = set()
+        self._index = NearIndex(_THRESHOLD, _SHINGLE)
+        for split in ("validation", "test"):
+            for text in rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text"):
+                plain = _plain(text)
+                if near and plain not in self._plain:
+                    self._index.add(len(self._plain), self._index.sketch(plain))
+                self._plain.add(plain)
+
+    def holds(self, text: str) -> bool:
+        """Whether a text is one of them, but for case, punctuation, white space and Unicode compatibility forms."""
+        return _plain(text) in self._plain
+
+    def holds_near(self, text: str) -> bool:
+        """Whether a text is a near duplicate of one of them."""
+        return bool(self._index.near(self._index.sketch(_plain(text))))
+
+
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    """A text without all that a copy of it may differ in; only punctuation stays where there is nothing else."""
+    spaceless = "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return "".join(one for one in spaceless if not unicodedata.category(one).startswith("P")) or spaceless
 
 
 def _divide(kept: list[str], held_out: float, counts: dict[str, int]) -> Corpus:
