@@ -218,7 +218,8 @@ class TrainingParams(_Candidate):
     batch_rows: int = Field(default=32, ge=1)
     """Rows between two updates of the weights."""
     accumulate: int = Field(default=1, ge=1)
-    """Parts that each batch is computed in, one after the other; more take less memory and more time."""
+    """Parts that each batch is computed in, one after the other; more take less memory and more time. With `mixup`,
+    rows are mixed within a part."""
     learning_rate: float = Field(default=1e-4, gt=0, le=1)
     """The highest rate (of the encoder, where there is one), reached after the warm-up."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
@@ -244,9 +245,10 @@ class TrainingParams(_Candidate):
     consistency: float = Field(default=0.0, ge=0)
     """Weight of the divergence between two passes with unlike dropout (R-Drop, Liang et al. 2021); 0 makes one pass."""
     mixup: float = Field(default=0.0, ge=0, le=_MOST_ALPHA)
-    """Trains on mixtures of two rows of a batch, of their vectors before the head and of their classes (Zhang et al.
-    2018; Verma et al. 2019), with any loss. Each batch draws the shares from a Beta distribution with this alpha:
-    higher mixes more evenly, 0 not at all; from 0.01 on, as below that a row is its own mixture."""
+    """Trains on mixtures of two rows of a batch (of one part of it, with `accumulate`): of their vectors before the
+    head and of their classes (Zhang et al. 2018; Verma et al. 2019), with any loss. Each batch, or part, draws its
+    share from a Beta distribution with this alpha: higher mixes more evenly, 0 not at all; from 0.01 on, as below that
+    a row is its own mixture."""
     average_epochs: int = Field(default=1, ge=1)
     """Epochs, the last ones, whose weights are averaged before they are scored and kept; 1 averages none."""
     best_by: Literal["accuracy", "macro_f1", "loss", "last"] = "macro_f1"

@@ -129,6 +129,9 @@ def test_a_checkpoint_of_another_earlier_model_is_not_resumed(
 
 def test_a_model_of_another_architecture_is_refused(ids: FeatureSet, tmp_path: Path, earlier: Path) -> None:
     wider = save(fit(ids, tmp_path / "s", tune="adapter", adapter_size=3, epochs=1), tmp_path / "wider", CLASSES)
+    with pytest.raises(BadInput, match=r"found one of `tune: adapter`, whose feed-forward layers are wider.*lora"):
+        start(ids, wider)
+    shutil.rmtree(wider / "adapter")
     with pytest.raises(BadInput, match=r"same architecture, .*intermediate.*\[32\], found shape \[35\]"):
         start(ids, wider)
     with pytest.raises(BadInput, match=r"warm_start: expected a model with pooling cls, found one with mean"):
