@@ -11,7 +11,7 @@ from tasks.adapt import texts
 from tasks.errors import BadInput
 from tasks.files import read_json
 from tasks.near import NearIndex
-from tasks.progress import log
+from tasks.progress import Progress, log
 from tasks.rules import Rules
 
 _FOLDER = Path("data/clean")
@@ -64,7 +64,9 @@ def read(root: Path, files: Sequence[Path], held_out: float) -> Corpus:
     secret = _Secret(root, near=bool(others))
     counts = {"train_rows": len(own), "file_rows": len(others), "empty": 0, "repeated": 0, "kept_out": 0}
     kept: dict[str, str] = {}
+    progress = Progress("comparing with validation and test rows", len(own) + len(others), "texts")
     for number, text in enumerate([*own, *others]):
+        progress.update(number + 1)
         spaced = " ".join(text.split())
         if not spaced:
             counts["empty"] += 1
