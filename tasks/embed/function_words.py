@@ -37,4 +37,4 @@ def is_replaceable(word: str) -> bool:
 def _fixed() -> frozenset[str]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return ENGLISH_STOP_WORDS.union(_ENGLISH.split(), _CHINESE.split())
+    return frozenset([*ENGLISH_STOP_WORDS, *_ENGLISH.split(), *_CHINESE.split()])
