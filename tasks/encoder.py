@@ -83,8 +83,9 @@ def load_network(
     """Loads the encoder's network from safetensors, in float32 unless told otherwise, in evaluation mode.
 
     Args:
-        attention: `sdpa` is faster forwards; backwards, PyTorch's fused form for CPUs takes two to three times as
-            long as `eager` on short texts.
+        attention: `sdpa` is faster forwards, and stands for `eager` where an architecture has no such form (MPNet,
+            DeBERTa); backwards, PyTorch's fused form for CPUs takes two to three times as long as `eager` on short
+            texts.
 
     Raises:
         BadInput: if the folder holds no network that transformers knows.
@@ -101,12 +102,27 @@ def load_network(
             trust_remote_code=False,
             use_safetensors=True,
             local_files_only=True,
-            attn_implementation=attention,
+            # Asked for by name, sdpa is an error for an architecture that lacks it; asked for nothing, transformers
+            # takes it where it can.
+            attn_implementation=None if attention == "sdpa" else attention,
         )
     except (ValueError, KeyError, OSError) as error:
         found = " ".join(str(error).split())
         raise BadInput(str(folder), "an encoder that transformers loads", found, "Declare another source.") from None
     return network.eval()  # type: ignore[no-any-return]
+
+
+def attend_as_loaded(network: "nn.Module") -> None:
+    """Has a network that was trained with `eager` attention compute as one does that was just loaded, in place."""
+    if getattr(network, "_supports_sdpa", False):
+        network.set_attn_implementation("sdpa")  # type: ignore[operator]
+
+
+def dimensions(folder: Path) -> int:
+    """Values of each token's vector, whichever word the architecture has for them in `config.json`."""
+    from transformers import AutoConfig
+
+    return int(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).hidden_size)
 
 
 def cut(network: "nn.Module", layers: int, choice: Literal["lowest", "spaced"] = "lowest") -> None:
@@ -160,8 +176,8 @@ def max_positions(folder: Path) -> int:
     """The most tokens that the network has positions for (a very large number if it sets no limit)."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     limit = int(config.get("max_position_embeddings", 2**31))
-    # RoBERTa's positions start behind the padding index, so two of them can't be used.
-    return limit - 2 if config.get("model_type") in {"roberta", "xlm-roberta", "camembert"} else limit
+    # Where positions start behind the padding index, as RoBERTa's do, two of them can't be used.
+    return limit - 2 if config.get("model_type") in {"roberta", "xlm-roberta", "camembert", "mpnet"} else limit
 
 
 def batches(lengths: Sequence[int], token_budget: int) -> list[npt.NDArray[np.int64]]:

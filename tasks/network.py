@@ -94,7 +94,7 @@ def save_vectors(folder: Path, base: Path, pooling: Pooling, max_tokens: int) ->
     """
     _copy(base, folder, weights=True)
     _write_modules(folder, ["Transformer", "Pooling"], max_tokens)
-    _write_pooling(folder, pooling, int(read_json(base / "config.json")["hidden_size"]))
+    _write_pooling(folder, pooling, encoders.dimensions(base))
     _make_readable(folder)
 
 

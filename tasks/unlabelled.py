@@ -1,15 +1,20 @@
-"""Texts without labels, gathered from the train rows and from files; none is the text of a validation or test row."""
+"""Texts without labels, of the train rows and of files; none is the text of a validation or test row, or nearly so."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks import rows, texts
 from tasks.files import read_json
-from tasks.progress import log
+from tasks.near import NearIndex
+from tasks.progress import Progress, log
 from tasks.rules import Rules
 
 _FOLDER = Path("data/clean")
+# As the clean stage compares rows by default (clean.duplicates). A lower threshold would have many more pairs compared
+# one by one, and 100,000 texts take hours in place of a minute or two.
+_THRESHOLD, _SHINGLE = 0.85, 5
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,8 @@ class Gathered:
         own: of the train rows.
         others: of the files.
         counts: `train_rows`, `file_rows`, and how many of them together were left out: `empty`, `repeated`, and
-            `kept_out` (equal to a validation or test text).
+            `kept_out` (a validation or test text but for case, punctuation and white space, or in a file a near
+            duplicate of one).
     """
 
     own: list[str]
@@ -36,27 +42,53 @@ def gather(root: Path, files: Sequence[Path]) -> Gathered:
     """
     own = rows.strings(rows.read(root / _FOLDER / "train.parquet", ["text"]), "text")
     others = list(_cleaned(root, files))
-    secret = {
-        _plain(text)
-        for split in ("validation", "test")
-        for text in rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text")
-    }
+    secret = _Secret(root, near=bool(others))
     counts = {"train_rows": len(own), "file_rows": len(others), "empty": 0, "repeated": 0, "kept_out": 0}
     seen: set[str] = set()
-
-    def keep(text: str) -> bool:
-        plain = _plain(text)
-        reason = "" if plain else "empty"
-        reason = reason or ("kept_out" if plain in secret else "repeated" if plain in seen else "")
-        if reason:
-            counts[reason] += 1
-        seen.add(plain)
-        return not reason
-
-    kept = Gathered([text for text in own if keep(text)], [text for text in others if keep(text)], counts)
+    kept = Gathered([], [], counts)
+    progress = Progress("comparing with validation and test rows", len(own) + len(others), "texts")
+    for number, text in enumerate([*own, *others]):
+        progress.update(number + 1)
+        spaced, from_file = " ".join(text.split()), number >= len(own)
+        if not spaced:
+            counts["empty"] += 1
+        elif spaced in seen:
+            counts["repeated"] += 1
+        # Near duplicates among the rows themselves are the clean stage's matter.
+        elif secret.holds(text) or (from_file and secret.holds_near(text)):
+            counts["kept_out"] += 1
+        else:
+            seen.add(spaced)
+            (kept.others if from_file else kept.own).append(text)
     if counts["kept_out"]:
-        log(f"{counts['kept_out']:,} texts are those of validation or test rows and are left out")
+        log(f"{counts['kept_out']:,} texts are those of validation or test rows, or nearly so, and are left out")
     return kept
+
+
+class _Secret:
+    """The texts of the validation and test rows.
+
+    Args:
+        near: whether near duplicates are to be found too.
+    """
+
+    def __init__(self, root: Path, *, near: bool) -> None:
+        self._plain: set[str] = set()
+        self._index = NearIndex(_THRESHOLD, _SHINGLE)
+        for split in ("validation", "test"):
+            for text in rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text"):
+                plain = _plain(text)
+                if near and plain not in self._plain:
+                    self._index.add(len(self._plain), self._index.sketch(plain))
+                self._plain.add(plain)
+
+    def holds(self, text: str) -> bool:
+        """Whether a text is one of them, but for case, punctuation, white space and Unicode compatibility forms."""
+        return _plain(text) in self._plain
+
+    def holds_near(self, text: str) -> bool:
+        """Whether a text is a near duplicate of one of them."""
+        return bool(self._index.near(self._index.sketch(_plain(text))))
 
 
 def _cleaned(root: Path, files: Sequence[Path]) -> Iterator[str]:
@@ -67,4 +99,6 @@ def _cleaned(root: Path, files: Sequence[Path]) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    """A text without all that a copy of it may differ in; only punctuation stays where there is nothing else."""
+    spaceless = "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return "".join(one for one in spaceless if not unicodedata.category(one).startswith("P")) or spaceless

@@ -24,7 +24,7 @@ STORES = {"pyarrow": {"ingest", "adapt", "distill"}}
 # What a stage could import, but has no use for: finetune reads features that are made, combine predictions that are
 # made, and neither runs a saved model. A student runs its teacher, and has no search.
 NOT_USED = {
-    "finetune": {"zhconv-rs", "rjieba", "onnxruntime"},
+    "finetune": {"zhconv-rs", "rjieba", "onnxruntime", "datasketch"},
     "combine": {"zhconv-rs", "rjieba", "onnxruntime", "tokenizers", "torch", "transformers"},
     "distill": {"optuna"},
 }

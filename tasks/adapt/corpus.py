@@ -1,4 +1,4 @@
-"""The texts that an encoder is adapted to; none of them is the text of a validation or test row."""
+"""The texts that an encoder is adapted to; none of them is the text of a validation or test row, or nearly so."""
 
 import hashlib
 from collections.abc import Sequence
@@ -42,8 +42,9 @@ def read(root: Path, files: Sequence[Path], held_out: float) -> Corpus:
             they are when other texts come and go.
 
     Returns:
-        Texts in their order, with the counts `train_rows`, `file_rows`, `empty`, `repeated`, `kept_out` (equal to a
-        validation or test text), `trained_on` and `held_out`; the first two together are the sum of the others.
+        Texts in their order, with the counts `train_rows`, `file_rows`, `empty`, `repeated`, `kept_out` (a validation
+        or test text but for case, punctuation and white space, or in a file a near duplicate of one), `trained_on` and
+        `held_out`; the first two together are the sum of the others.
 
     Raises:
         BadInput: if a file cannot be read, or too few texts are left.

@@ -61,7 +61,8 @@ class Adaptation:
         started = time.perf_counter() - state.seconds
         if not state.curve:
             state.curve.append(self._point(0, None, self._held_out()))
-            log(f"held-out loss before: {state.curve[0]['held_out_loss']:.4f}")
+            what = ", of a new head, which says nothing of the encoder" if self.objective.head == "new" else ""
+            log(f"held-out loss before: {state.curve[0]['held_out_loss']:.4f}{what}")
         while state.step < self.total_steps:
             self._epoch(state, started)
         state.seconds = time.perf_counter() - started

@@ -43,6 +43,7 @@ class MaskedLanguageModel(Objective):
         own = {id(parameter) for parameter in self._encoder.parameters()}
         head = {name for name, parameter in self.network.named_parameters() if id(parameter) not in own}
         self.fresh = frozenset(head & missing)
+        self.head = "new" if self.fresh else "brought"
         where = "starts anew, tied to the token embeddings" if self.fresh else "is the one that the encoder brings"
         log(f"the head that guesses tokens {where}")
         self._places: tuple[torch.Tensor, torch.Tensor] | None = None

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -37,12 +37,15 @@ class Objective(ABC):
         fresh: names of those parameters of `network` that start at random.
         head_rate_factor: the rate of those as a multiple of the others'.
         noisy: whether the held-out loss too is measured with dropout.
+        head: whether there is one, of which weights start at random or not; until a new one is trained, a loss tells of
+            it and not of the encoder.
     """
 
     network: nn.Module
     fresh: frozenset[str] = frozenset()
     head_rate_factor: float = 1.0
     noisy: bool = False
+    head: Literal["none", "new", "brought"] = "none"
 
     def __init__(self, compute: Compute) -> None:
         self.compute = compute

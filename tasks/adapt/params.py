@@ -38,7 +38,7 @@ Digest = Annotated[str, AfterValidator(_check_digest)]
 class _Encoder(Block):
     sha256: dict[str, Digest] = Field(default_factory=dict)
     """Files and the checksum that each must have, such as `{model.safetensors: 53aa...}`; optional. Of an adapted
-    encoder, the files that it starts from."""
+    encoder, the files that it starts from; those of an encoder that it names hold too."""
 
 
 class PinnedParams(_Encoder):
@@ -58,7 +58,8 @@ class AdaptedParams(_Encoder):
     """What it starts from: the name of an encoder of objective none, or a place as such an encoder has."""
     texts: Patterns = Field(default_factory=list)
     """Files, or globs, of more texts of the domain: .txt with a text a line, or .csv, .jsonl or .parquet with a column
-    `text`. The cleaning rules of `clean` act on them. Texts of the validation and test rows are left out."""
+    `text`. The cleaning rules of `clean` act on them. Texts of the validation and test rows are left out, and what is
+    nearly one of them."""
     max_tokens: int = Field(default=128, ge=3)
     """Longer texts lose their end; more takes more time and memory."""
     epochs: int = Field(default=3, ge=1, le=1000)

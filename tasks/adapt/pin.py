@@ -32,7 +32,7 @@ def pin(source: Path, target: Path, checksums: Mapping[str, str]) -> dict[str, s
         if file.is_file() and file.suffix in _SUFFIXES:
             shutil.copyfile(file, target / file.name)
             digests[file.name] = sha256(target / file.name)
-    _check_sums(source, digests, checksums)
+    check_sums(source, digests, checksums)
     return digests
 
 
@@ -51,7 +51,17 @@ def _check_folder(source: Path) -> None:
         raise BadInput(str(source / "config.json"), "no code of the encoder's own", "`auto_map`", fix)
 
 
-def _check_sums(source: Path, digests: Mapping[str, str], checksums: Mapping[str, str]) -> None:
+def check_sums(source: Path, digests: Mapping[str, str], checksums: Mapping[str, str]) -> None:
+    """Compares checksums of files.
+
+    Args:
+        source: the folder that they came from, for the error.
+        digests: SHA-256 of each file, by name.
+        checksums: those that files must have.
+
+    Raises:
+        BadInput: if a file is missing or has another one.
+    """
     for name, expected in checksums.items():
         found = digests.get(name, "no such file")
         if found != expected:

@@ -32,11 +32,27 @@ def place(root: Path, item: str, source: str) -> str:
         BadInput: if it names an encoder that this one cannot start from.
         ParamsError: if that encoder is wrong in itself.
     """
+    base = _base(root, item)
+    return source if base is None else base.source
+
+
+def base_checksums(root: Path, item: str) -> dict[str, str]:
+    """What the encoder that this one names demands of its files: name to SHA-256; empty where it names none.
+
+    Raises:
+        ParamsError: if that encoder is wrong in itself.
+    """
+    base = _base(root, item)
+    return {} if base is None else base.sha256
+
+
+def _base(root: Path, item: str) -> PinnedParams | None:
+    """The encoder that this one names as its source.
+
+    It is read only to check the link and the files: what they are, DVC sees through the link.
+    """
     base = base_of(item, declared(root))
-    if base == item:
-        return source
-    # Read only to check the link: what the files are, DVC sees through it.
-    return block.read(root, f"encoders.{base}", PinnedParams).source
+    return None if base == item else block.read(root, f"encoders.{base}", PinnedParams)
 
 
 def folder(root: Path, item: str, source: str) -> Path:

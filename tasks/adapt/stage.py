@@ -6,7 +6,7 @@ from typing import Any
 from tasks import block
 from tasks.adapt import source
 from tasks.adapt.params import OBJECTIVES, AdaptedParams, EncoderParams
-from tasks.adapt.pin import pin
+from tasks.adapt.pin import check_sums, pin
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.files import replacing, sha256, write_json
 from tasks.progress import log
@@ -31,6 +31,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     with replacing(root / "models" / "encoders" / item) as target:
         target.mkdir(parents=True)
         digests = pin(folder, target, params.sha256)
+        check_sums(folder, digests, source.base_checksums(root, item))
         log(f"pinned {len(digests)} files of {place}")
         entry: dict[str, Any] = {"source": params.source, "objective": params.objective, "sha256": digests}
         if isinstance(params, AdaptedParams):
@@ -69,5 +70,5 @@ def _adapt(
     record.device = resources.device
     record.notes |= {"precision": resources.precision, "train_seconds": round(made.seconds, 3), **made.rows}
     before, after = (made.curve[place]["held_out_loss"] for place in (0, -1))
-    told = {"rows": made.rows, "held_out_loss": {"before": before, "after": after}}
+    told = {"rows": made.rows, "head": made.head, "held_out_loss": {"before": before, "after": after}}
     return {**told, "params": params.model_dump(exclude={"source", "objective", "sha256"})}, made.curve

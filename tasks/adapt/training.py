@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from tasks import encoder as encoders
-from tasks import links, snapshots, texts
+from tasks import links, memory, snapshots, texts
 from tasks.adapt import corpus
 from tasks.adapt.loop import Adaptation, State
 from tasks.adapt.objective import Objective
@@ -29,12 +29,14 @@ class Adapted:
 
     Attributes:
         rows: by where they came from and where they went, see `corpus.read`.
-        curve: `epoch`, `train_loss` and `held_out_loss`, before the first epoch and after each.
+        curve: `epoch`, `train_loss`, `held_out_loss` and `head`, before the first epoch and after each.
+        head: `none`, `new` or `brought`, see `Objective`.
         seconds: spent training, over all interrupted runs.
     """
 
     rows: dict[str, int]
     curve: list[dict[str, Any]]
+    head: str
     seconds: float
 
 
@@ -45,7 +47,8 @@ def adapt(root: Path, item: str, folder: Path, params: AdaptedParams, compute: C
         folder: holds the files of the encoder to start from, and nothing else.
 
     Raises:
-        BadInput: if texts cannot be read or are too few, the encoder cannot be trained so, or training diverges.
+        BadInput: if texts cannot be read or are too few, the encoder cannot be trained so, a batch does not fit into
+            memory, or training diverges.
     """
     limit = encoders.max_positions(folder)
     if params.max_tokens > limit:
@@ -58,11 +61,15 @@ def adapt(root: Path, item: str, folder: Path, params: AdaptedParams, compute: C
     key = snapshots.fingerprint(
         Path(__file__).parent, LIBRARIES, digests, params.model_dump(), asdict(compute), read.digest
     )
-    objective = _objective(folder, read, params, compute)
-    state = Adaptation(objective, params, snapshots.Snapshots(root / "scratch/adapt" / item, key)).run()
+    fix = f"Lower it or encoders.{item}.max_tokens, or use a device with more memory."
+    with memory.enough_for(f"{params.batch_rows:,} texts at once", f"encoders.{item}.batch_rows", fix):
+        objective = _objective(folder, read, params, compute)
+        state = Adaptation(objective, params, snapshots.Snapshots(root / "scratch/adapt" / item, key)).run()
     _judge(state)
     _write(folder, objective, compute.seed)
-    return Adapted(read.counts, state.curve, state.seconds)
+    # In each entry, as reports read the curve alone.
+    curve = [point | {"head": objective.head} for point in state.curve]
+    return Adapted(read.counts, curve, objective.head, state.seconds)
 
 
 def _objective(folder: Path, read: corpus.Corpus, params: AdaptedParams, compute: Compute) -> Objective:

@@ -4,8 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from tasks.clean.candidate import Candidate
-from tasks.clean.near import NearIndex, Sketch
 from tasks.clean.sides import Side
+from tasks.near import NearIndex, Sketch
 
 
 @dataclass(frozen=True, slots=True)

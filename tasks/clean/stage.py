@@ -8,13 +8,13 @@ from tasks import block
 from tasks.clean.candidate import Candidate, in_order, normal
 from tasks.clean.classes import without_small
 from tasks.clean.judge import Decision, Judge
-from tasks.clean.near import NearIndex
 from tasks.clean.params import CleanParams, Split
 from tasks.clean.report import report
 from tasks.clean.sides import Side, by_hash, by_time
 from tasks.clean.written import written
 from tasks.errors import BadInput
 from tasks.files import replacing, write_json
+from tasks.near import NearIndex
 from tasks.progress import Progress, log
 from tasks.records import Record
 from tasks.rows import CLEAN, SPLITS, read, write

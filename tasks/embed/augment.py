@@ -33,7 +33,8 @@ class Augment(Block):
     in words of three or more. Higher changes more, 0 switches it off."""
     vectors: str = "word2vec"
     """What says which words are near, for `insert` and `synonyms`: `word2vec`, trained on the train rows, or
-    `path:<file>`, of GloVe or word2vec. All near words are words of two train rows or more, and no stop words."""
+    `path:<file>`, of GloVe or word2vec. All near words are words of two train rows or more; stop words, negations and
+    words with an apostrophe are neither replaced nor put in."""
     nearest: int = Field(default=5, ge=1, le=100)
     """Near words of each word, of which one is drawn; more are less alike."""
 

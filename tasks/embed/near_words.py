@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tasks.embed import vector_files, word2vec
 from tasks.embed.augment import Augment
+from tasks.embed.function_words import is_replaceable
 from tasks.embed.vocabulary import Sentences
 from tasks.progress import log
 
@@ -96,12 +97,6 @@ def _trained(sentences: Sentences, words: list[str], seed: int) -> npt.NDArray[n
 
 
 def _words(sentences: Sentences) -> list[str]:
-    """The words that can be replaced, and put in, sorted.
-
-    Not stop words (as in Wei and Zou 2019, section 2), whose neighbours turn a sentence round, nor numbers.
-    """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
+    """The words that can be replaced, and put in, sorted."""
     rows = Counter(word for sentence in sentences for word in set(sentence))
-    wanted = (word for word, count in rows.items() if count >= _MIN_ROWS and any(map(str.isalpha, word)))
-    return sorted(word for word in wanted if word not in ENGLISH_STOP_WORDS)
+    return sorted(word for word, count in rows.items() if count >= _MIN_ROWS and is_replaceable(word))

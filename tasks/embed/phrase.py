@@ -3,13 +3,17 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from tasks.rules import Rules
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*")  # noqa: RUF001 - a curly apostrophe
 # Chinese alone is cut: nothing else may change, or the words would not be found in the text again.
-_CUT = Rules(unicode="none", control=False, segment="auto", spaces=False)
+_CUT = Rules(unicode="none", control=False, segment="chinese", spaces=False)
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+# Kana and hangul. Not the middle dot (U+30FB), with which Chinese texts write foreign names.
+_KANA = re.compile(r"[\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
+_STRAY = 10  # Chinese characters to each of these from which they are strays: Japanese sentences have about as many
 
 
 @dataclass
@@ -17,7 +21,8 @@ class Phrase:
     """A text in parts.
 
     Attributes:
-        words: runs of letters and digits; of Chinese, the words that jieba's algorithm finds.
+        words: runs of letters, with the marks that belong to them, and digits; of Chinese, the words that jieba's
+            algorithm finds.
         gaps: what stands before each word and after the last one, [words + 1]: spaces, punctuation, nothing.
     """
 
@@ -28,7 +33,7 @@ class Phrase:
     def of(cls, text: str) -> Self:
         """Takes a text apart."""
         words, gaps, end = [], [], 0
-        for match in _WORD.finditer(_CUT.apply(text)):
+        for match in _word().finditer(_CUT.apply(text) if _is_chinese(text) else text):
             # Cutting only puts spaces in, so that the next place that holds the word is its own.
             start = text.index(match.group(), end)
             words.append(match.group())
@@ -70,6 +75,21 @@ class Phrase:
 def is_latin(word: str) -> bool:
     """Whether a word is made of Latin letters alone."""
     return word.isalpha() and all(unicodedata.name(letter, "").startswith("LATIN ") for letter in word)
+
+
+@lru_cache(maxsize=1)
+def _word() -> re.Pattern[str]:
+    r"""A word. Python's `\w` leaves out vowel signs and tone marks, such as those of Hindi and Thai."""
+    marks = "".join(
+        character for character in map(chr, range(0x300, 0x20000)) if unicodedata.category(character).startswith("M")
+    )
+    run = rf"\w[\w{marks}\u200c\u200d]*"  # and the joiners that are a part of words in Indic scripts
+    return re.compile(rf"{run}(?:['’]{run})*")  # noqa: RUF001 - a curly apostrophe
+
+
+def _is_chinese(text: str) -> bool:
+    """Whether there is Chinese to be cut; a text in Japanese or Korean is left, one with a stray kana is not."""
+    return not text.isascii() and len(_HAN.findall(text)) >= max(1, _STRAY * len(_KANA.findall(text)))
 
 
 def _may_touch(before: str, after: str) -> bool:

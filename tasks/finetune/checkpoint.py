@@ -42,7 +42,8 @@ class State:
         best_score: the best validation score so far (higher is better), None before the first.
         curve: one entry an epoch.
         gradients: the points of the course of the gradient norms.
-        notes: what else is to be known: `gradient_warnings`, sentences, and `batch_parts`, if memory ran out.
+        notes: what else is to be known: `gradient_warnings`, sentences; `batch_parts`, if memory ran out; and
+            `unfreezing_warning`, a sentence, if not all layers came to be trained.
         seconds: time spent training, over all interrupted runs.
         best: the weights that had the best score.
         recent: the weights after each of the last epochs, as far as they are averaged.

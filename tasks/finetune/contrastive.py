@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from tasks import encoder as encoders
+from tasks import memory
 from tasks import optimiser as optimisers
 from tasks.compute import Compute
 from tasks.errors import BadInput
@@ -29,6 +30,7 @@ from tasks.network import Classifier
 from tasks.order import Indices
 from tasks.progress import Progress, log
 
+_FIX = "Lower it, or max_tokens of the feature set, or use a device with more memory."
 _DRAWS = 1  # tells these random numbers from those of the training that follows with the same seed
 
 
@@ -56,7 +58,7 @@ class Contrast:
             The seconds that interrupted runs had spent on it before.
 
         Raises:
-            BadInput: if the loss stops being a number.
+            BadInput: if the loss stops being a number, or a batch does not fit into memory.
         """
         settings = self._settings
         self.classifier.to(self.compute.device)
@@ -67,7 +69,8 @@ class Contrast:
         before = state.seconds
         while state.epoch < settings.epochs:
             started = time.perf_counter()
-            self._epoch(state, optimiser)
+            with memory.enough_for(f"{settings.batch_rows:,} rows at once", "contrastive.batch_rows", _FIX):
+                self._epoch(state, optimiser)
             state.seconds += time.perf_counter() - started
             self.checkpoints.save(state, self.classifier, optimiser)
         if not state.best:

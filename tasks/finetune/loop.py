@@ -205,7 +205,10 @@ class Training:
 
     def _judge(self, state: State) -> None:
         state.notes["gradient_warnings"] = gradients.warnings(state.gradients, state.curve)
-        for sentence in state.notes["gradient_warnings"]:
+        unfinished = self.thaw.end(state.step)
+        if unfinished is not None:
+            state.notes["unfreezing_warning"] = unfinished
+        for sentence in [*state.notes["gradient_warnings"], *([unfinished] if unfinished else [])]:
             log(f"warning: {sentence}")
 
     def _batches(self, epoch: int) -> list[Indices]:

@@ -1,8 +1,7 @@
 """What is done when memory runs out: smaller pieces, and a clear error where the smallest piece does not fit."""
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -10,31 +9,13 @@ import numpy.typing as npt
 import torch
 
 from tasks import encoder as encoders
-from tasks.errors import BadInput
+from tasks import memory
+from tasks.memory import TooLittleMemory, ran_out, release
 from tasks.progress import log
 
-# PyTorch has a class of its own for GPUs alone; its allocator for CPUs raises a plain RuntimeError with the first text
-# (the second on Windows), and cuBLAS one with the third.
-_TEXTS = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
+__all__ = ["TooLittleMemory", "enough_for", "ran_out", "release", "run_batched", "too_little"]
+
 _FIX = "Lower batch_rows of the candidate or max_tokens of its feature set, or use a device with more memory."
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether an error means that there was not enough memory."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in _TEXTS)
-
-
-def release() -> None:
-    """Gives back what is not used any more; not while the error is handled, as its traceback holds on to tensors."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-class TooLittleMemory(BadInput):
-    """Something does not fit into memory and cannot be divided further."""
 
 
 def too_little(what: str) -> TooLittleMemory:
@@ -42,19 +23,9 @@ def too_little(what: str) -> TooLittleMemory:
     return TooLittleMemory("memory", f"enough for {what}", "too little", _FIX)
 
 
-@contextmanager
-def enough_for(what: str) -> Iterator[None]:
-    """Within it, running out of memory is an error that says what to do.
-
-    Raises:
-        BadInput: if memory runs out.
-    """
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not ran_out(error):
-            raise
-        raise too_little(what) from error
+def enough_for(what: str) -> AbstractContextManager[None]:
+    """Within it, running out of memory is a `BadInput` that says what of a candidate to change."""
+    return memory.enough_for(what, "memory", _FIX)
 
 
 def run_batched(

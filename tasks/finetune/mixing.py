@@ -38,6 +38,9 @@ class Mix:
 def draw(alpha: float, rows: int, device: str) -> Mix | None:
     """Draws a mix from PyTorch's generator (Zhang et al. 2018, "mixup", section 2 and figure 1: one share a batch).
 
+    Where a batch is computed in parts, each has a share of its own and its rows are paired among themselves, as the
+    vectors of two parts are never there at once.
+
     Args:
         alpha: of the Beta distribution that the share is drawn from; higher mixes more evenly; 0 for no mix.
         rows: of the part of a batch.

@@ -133,8 +133,7 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         checkpoints = Checkpoints(scratch, key)
         torch.manual_seed(self.compute.seed)
         network = self.build(params, len(present))
-        weights = self.count(network)
-        log(_summary(weights, len(train.ids), self.compute.precision))
+        log(_summary(self.count(network), len(train.ids), self.compute.precision))
         names = [self.classes[label] for label in order]
         started = time.perf_counter()
         before = 0.0
@@ -143,7 +142,7 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
             before = self.start(network, params, shown, labels, names[: len(present)], first)
         training = Training(network, train, validation, params, self.compute, checkpoints, names)
         state = training.run(before + time.perf_counter() - started)
-        state.notes |= weights
+        state.notes |= self.count(network)  # now, as some weights may never have come to be trained
         if self.teaching is not None:
             state.notes |= self.teaching.notes
         return FittedNetwork(self, self.settle(network.eval()), present, state)

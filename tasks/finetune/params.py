@@ -1,16 +1,21 @@
 """Parameters of one candidate, by its model."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from tasks.block import Block
 from tasks.encoder import Pooling
-from tasks.finetune.transfer import TransferParams
+from tasks.finetune.transfer import NONE, TRIAL, TransferParams
 
 Weight = Annotated[float, Field(gt=0)]
 ClassWeight = Literal["none", "balanced", "sampled"] | dict[str, Weight]
 Score = Literal["macro_f1", "accuracy", "log_loss"]
+
+_LEAST_ALPHA, _MOST_ALPHA = 0.01, 100.0
+"""Of a Beta distribution: below the one hardly any draw lies between 0 and 1 in float32; above the other nearly all are
+one half."""
 
 
 class Range(Block):
@@ -30,6 +35,12 @@ class Range(Block):
         if self.log and self.low <= 0:
             raise ValueError("a low above 0 where log is true")
         return self
+
+    @property
+    def edges(self) -> list[int | float]:
+        """The ends and the value next to the smallest: 0 may stand for none of a thing of which a little cannot be."""
+        whole = isinstance(self.low, int) and isinstance(self.high, int)
+        return [self.low, self.low + 1 if whole else math.nextafter(self.low, self.high), self.high]
 
 
 class Search(Block):
@@ -68,7 +79,7 @@ class _Candidate(Block):
         for key, values in (self.search.space if self.search else {}).items():
             if key not in type(self).model_fields or key in _NOT_SEARCHED:
                 raise ValueError(f"a search over keys of {type(self).__name__.removesuffix('Params')}, not {key}")
-            for value in [values.low, values.high] if isinstance(values, Range) else values:
+            for value in values.edges if isinstance(values, Range) else values:
                 self._with(key, value)
         return self
 
@@ -86,7 +97,7 @@ class _Candidate(Block):
         Raises:
             ValidationError: if a value is not possible.
         """
-        return type(self).model_validate({**self.model_dump(), **values, "search": None})
+        return type(self).model_validate({**self.model_dump(), **values, "search": None}, context=TRIAL)
 
 
 class FeatureSelection(Block):
@@ -229,7 +240,8 @@ class TrainingParams(_Candidate):
     batch_rows: int = Field(default=32, ge=1)
     """Rows between two updates of the weights."""
     accumulate: int = Field(default=1, ge=1)
-    """Parts that each batch is computed in, one after the other; more take less memory and more time."""
+    """Parts that each batch is computed in, one after the other; more take less memory and more time. With `mixup`,
+    rows are mixed within a part."""
     learning_rate: float = Field(default=1e-4, gt=0, le=1)
     """The highest rate (of the encoder, where there is one), reached after the warm-up."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
@@ -254,10 +266,11 @@ class TrainingParams(_Candidate):
     """Share of the target that is spread over all classes (Szegedy et al. 2016, section 7)."""
     consistency: float = Field(default=0.0, ge=0)
     """Weight of the divergence between two passes with unlike dropout (R-Drop, Liang et al. 2021); 0 makes one pass."""
-    mixup: float = Field(default=0.0, ge=0, le=100)
-    """Trains on mixtures of two rows of a batch, of their vectors before the head and of their classes (Zhang et al.
-    2018; Verma et al. 2019), with any loss. Each batch draws the shares from a Beta distribution with this alpha:
-    higher mixes more evenly, 0 not at all."""
+    mixup: float = Field(default=0.0, ge=0, le=_MOST_ALPHA)
+    """Trains on mixtures of two rows of a batch (of one part of it, with `accumulate`): of their vectors before the
+    head and of their classes (Zhang et al. 2018; Verma et al. 2019), with any loss. Each batch, or part, draws its
+    share from a Beta distribution with this alpha: higher mixes more evenly, 0 not at all; from 0.01 on, as below that
+    a row is its own mixture."""
     average_epochs: int = Field(default=1, ge=1)
     """Epochs, the last ones, whose weights are averaged before they are scored and kept; 1 averages none."""
     best_by: Literal["accuracy", "macro_f1", "loss", "last"] = "macro_f1"
@@ -267,6 +280,13 @@ class TrainingParams(_Candidate):
     """Epochs without a better score after which training stops; without effect with `best_by: last`."""
     checkpoint_steps: int = Field(default=500, ge=1)
     """Steps between checkpoints within an epoch; each epoch's end has one in any case."""
+
+    @field_validator("mixup")
+    @classmethod
+    def _mixes(cls, mixup: float) -> float:
+        if 0 < mixup < _LEAST_ALPHA:
+            raise ValueError(f"0 or at least {_LEAST_ALPHA}, below which nothing is mixed")
+        return mixup
 
     @model_validator(mode="after")
     def _parts_have_rows(self) -> Self:
@@ -280,7 +300,8 @@ class TransformerParams(TrainingParams, TransferParams):
 
     model: Literal["transformer"]
     epochs: int = Field(default=4, ge=0)
-    """The most passes over the train rows; 0 leaves the head as `head_start` has it, as may do after `contrastive`."""
+    """The most passes over the train rows; 0 leaves the head as it starts, as may do after `contrastive`; not a random
+    one, unless a warm start fills it."""
     pooling: Pooling = "mean"
     """How token vectors become one: their mean, the first (`cls`), or the largest values (`max`)."""
     head_rate_factor: float = Field(default=5.0, gt=0)
@@ -289,7 +310,15 @@ class TransformerParams(TrainingParams, TransferParams):
     """Share of values dropped within the encoder where any of it is trained; drawing them takes a fifth of the time on
     a CPU."""
     head_start: Literal["probe", "random"] = "probe"
-    """`probe`: as a logistic regression on the untrained encoder's vectors; `random`: small random weights."""
+    """`probe`: as a logistic regression on the vectors of the encoder before its training (after `contrastive`, where
+    there is that); `random`: small random weights."""
+
+    @model_validator(mode="after")
+    def _head_means_something(self) -> Self:
+        filled = self.warm_start != NONE and self.contrastive is None
+        if self.epochs == 0 and self.head_start == "random" and not filled:
+            raise ValueError("head_start: probe with epochs: 0, as a random head without training knows nothing")
+        return self
 
     @model_validator(mode="after")
     def _starts_alike(self) -> Self:

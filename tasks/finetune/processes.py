@@ -13,6 +13,7 @@ import atexit
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+# How long a process waits for another one. What the main process does alone, such as contrastive tuning or predicting
+# many rows, may take hours; PyTorch gives up after 10 or 30 minutes. A launcher ends all of them when one has died.
+_PATIENCE = timedelta(days=7)
 _LAUNCHER = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 Floats = npt.NDArray[np.float32]
 
@@ -55,7 +59,7 @@ def join(device: str) -> None:
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", number())) % torch.cuda.device_count())
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=_PATIENCE)
     atexit.register(distributed.destroy_process_group)
 
 

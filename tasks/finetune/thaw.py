@@ -21,6 +21,7 @@ class Thaw:
     def __init__(self, network: nn.Module, params: TrainingParams, steps_per_epoch: int) -> None:
         self._above: list[tuple[nn.Parameter, int]] = []
         self._steps, self._stage = 1, -1
+        self._tuned = getattr(params, "contrastive", None) is not None  # all layers, before any of this
         # Only what has an encoder has these keys.
         if getattr(params, "unfreeze", "none") == "gradual":
             above = layers_above(network)
@@ -34,11 +35,35 @@ class Thaw:
         stage = min(step // self._steps, self._last)
         if stage == self._stage:
             return
+        self._set(stage)
+        if self._above:
+            log(f"gradual unfreezing: from step {step + 1:,} on, {self._what(stage)} trained")
+
+    def end(self, steps: int) -> str | None:
+        """Marks as trained what was so by the end, wherever a resumed training began.
+
+        Args:
+            steps: that were made.
+
+        Returns:
+            What is to be known if some weights never came to be trained, a sentence; None if all did, or should not.
+        """
+        if not self._above:
+            return None
+        stage = min(max(0, steps - 1) // self._steps, self._last)
+        self._set(self._last if self._tuned else stage)
+        if stage == self._last:
+            return None
+        needed = self._last * self._steps + 1
+        return (
+            f"unfreezing came no further than that {self._what(stage)} trained: it takes {needed:,} steps until all "
+            f"layers are, and there were {steps:,}; lower unfreeze_epochs, or give more epochs"
+        )
+
+    def _set(self, stage: int) -> None:
         self._stage = stage
         for weight, above in self._above:
             weight.requires_grad_(above < stage)
-        if self._above:
-            log(f"gradual unfreezing: from step {step + 1:,} on, {self._what(stage)} trained")
 
     def is_over(self, step: int) -> bool:
         """Whether all is trained at step number `step`."""

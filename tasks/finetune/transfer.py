@@ -3,13 +3,26 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tasks.block import Block
 
 NONE = "none"
 _PATH = "path:"
 Name = Annotated[str, Field(min_length=1)]
+
+TRIAL = "trial"
+"""The context of a check of a trial's values, of which some may be for other values of a switch than the trial has."""
+
+_ONLY_WITH = {
+    "lora_rank": ("tune", "lora"),
+    "lora_alpha": ("tune", "lora"),
+    "lora_dropout": ("tune", "lora"),
+    "lora_targets": ("tune", "lora"),
+    "adapter_size": ("tune", "adapter"),
+    "unfreeze_epochs": ("unfreeze", "gradual"),
+}
+"""From a key to the switch, and its value, that it has an effect with."""
 
 
 class ContrastiveParams(Block):
@@ -37,7 +50,7 @@ class TransferParams(Block):
     """With `tune: lora`: the product counts `lora_alpha / lora_rank` times; higher acts as a higher rate does."""
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     """With `tune: lora`: share of the values before the thin matrices dropped in training."""
-    lora_targets: Literal["all"] | list[Name] = "all"
+    lora_targets: Literal["all"] | Annotated[list[Name], Field(min_length=1)] = "all"
     """With `tune: lora`: `all` linear maps within the layers, or those whose name ends so, such as [query, value]."""
     adapter_size: int = Field(default=64, ge=1, le=4096)
     """With `tune: adapter`: hidden values of each adapter; more can learn more, and slow the model down."""
@@ -53,7 +66,7 @@ class TransferParams(Block):
     """The lowest layers that stay as they are, with the embeddings below them; more is faster and forgets less."""
     reinit_layers: int = Field(default=0, ge=0)
     """The top layers that start anew at random (Zhang et al. 2021, section 4), as the last layers may know only what
-    the encoder was pretrained for; more forgets more."""
+    the encoder was pretrained for; more forgets more. None of them can be among `freeze_layers`."""
     layer_rate_decay: float = Field(default=1.0, gt=0, le=1)
     """Rate of each layer as a share of the rate of the one above it (Howard and Ruder 2018, section 3.2, with 1 / 2.6);
     1 for none, lower spares the lower layers."""
@@ -67,7 +80,8 @@ class TransferParams(Block):
     The head then starts as `head_start` says, on the tuned encoder. null for none."""
     warm_start: str = NONE
     """`none`, or `path:<folder>` of an earlier fine-tuned model, whose encoder and rows of the head training starts
-    from. Folds and trials start without it, as the earlier model may have learnt from rows that they hold out."""
+    from. After `contrastive` tuning, which those rows were not made for, the head starts as `head_start` says. Folds
+    and trials start without it, as the earlier model may have learnt from rows that they hold out."""
 
     @field_validator("warm_start")
     @classmethod
@@ -85,6 +99,20 @@ class TransferParams(Block):
                 raise ValueError(f"no {acting[0]} with tune: head, which trains nothing of the encoder")
         if self.tune != "full" and self.reinit_layers:
             raise ValueError("reinit_layers with tune: full alone, as layers that start anew must be trained")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_switch(self, info: ValidationInfo) -> Self:
+        if info.context == TRIAL:
+            return self
+        search = getattr(self, "search", None)
+        space = search.space if search else {}
+        for name, (switch, word) in _ONLY_WITH.items():
+            tried = space.get(switch, [])
+            possible = [getattr(self, switch), *(tried if isinstance(tried, list) else [])]
+            there = name in space or getattr(self, name) != type(self).model_fields[name].default
+            if there and word not in possible:
+                raise ValueError(f"{switch}: {word} where there is {name}, which has no effect without it")
         return self
 
     @property

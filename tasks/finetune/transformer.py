@@ -27,6 +27,7 @@ from tasks.finetune.tuned import Tuned
 from tasks.finetune.update import Rows
 from tasks.model import Family
 from tasks.network import Classifier, save
+from tasks.progress import log
 
 Vectors = npt.NDArray[np.float32]
 
@@ -88,7 +89,7 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
         """Tunes the encoder by pairs if that is wanted, and then starts the head.
 
         The head starts as a logistic regression if that is wanted and there is more than one class; rows of classes
-        that an earlier model knew start as they are there.
+        that an earlier model knew start as they are there, unless the encoder that they were made for was tuned.
         """
         classifier = network.classifier if isinstance(network, KeptVectors) else network
         assert isinstance(classifier, Classifier)  # noqa: S101 - it was built above
@@ -102,8 +103,10 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
             else:  # what a fold was tuned by is its own
                 vectors = encoder_vectors(classifier, shown.ids, self.pad_id(), self.compute)
             probe(classifier, vectors, labels, self.compute.seed)
-        if params.warm_start != NONE:
+        if params.warm_start != NONE and params.contrastive is None:
             self._warm(params).put_rows(classifier, names)
+        elif params.warm_start != NONE:
+            log(f"warm start: of the encoder alone; after contrastive tuning the head starts by {params.head_start}")
         return before
 
     def settle(self, network: nn.Module) -> nn.Module:
@@ -112,7 +115,7 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
         classifier = network.classifier if isinstance(network, KeptVectors) else network
         assert isinstance(classifier, Tuned)  # noqa: S101 - it was built above
         classifier.merge()
-        classifier.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
+        encoders.attend_as_loaded(classifier.encoder)
         return classifier.to(self.compute.device).eval()
 
     def forget_parts(self, network: nn.Module) -> None:

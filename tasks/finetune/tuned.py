@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from tasks import encoder as encoders
+from tasks.errors import BadInput
 from tasks.finetune import bottleneck, layers, lora
 from tasks.finetune.adapter import Adapter
 from tasks.finetune.params import TransformerParams
@@ -21,7 +23,7 @@ class Tuned(Classifier):
         adapter: what was trained beside the encoder's own weights, None before it is merged and where there is none.
 
     Raises:
-        BadInput: if the encoder has not the layers or the linear maps that are named.
+        BadInput: if the encoder has not the layers or the linear maps that are named, or none is left to train.
     """
 
     def __init__(self, encoder: nn.Module, classes: int, params: TransformerParams) -> None:
@@ -44,6 +46,7 @@ class Tuned(Classifier):
             return
         if params.freeze_layers:
             layers.check_count(self.encoder, "freeze_layers", params.freeze_layers)
+            _check_rest(params, len(encoders.stack(self.encoder)))
         if params.tune == "lora":
             lora.attach(
                 self.encoder,
@@ -56,3 +59,22 @@ class Tuned(Classifier):
         if params.tune == "adapter":
             bottleneck.attach(self.encoder, params.adapter_size)
         layers.freeze(self, embeddings=params.freeze_embeddings, layers=params.freeze_layers)
+
+
+def _check_rest(params: TransformerParams, count: int) -> None:
+    """Makes sure that frozen layers leave what something else acts on.
+
+    Args:
+        count: layers of the encoder.
+
+    Raises:
+        BadInput: if they do not.
+    """
+    frozen, anew = params.freeze_layers, params.reinit_layers
+    if frozen + anew > count:
+        expected = f"together at most {count}, the layers of the encoder, as layers that start anew must be trained"
+        raise BadInput("freeze_layers and reinit_layers", expected, f"{frozen} and {anew}", "Lower one of them.")
+    acting = f"tune: {params.tune}" if params.tune != "full" else "contrastive" if params.contrastive else ""
+    if acting and frozen == count:
+        expected = f"less than {count}, the layers of the encoder, as {acting} needs some to train"
+        raise BadInput("freeze_layers", expected, str(frozen), "Lower it, or write `tune: head`.")

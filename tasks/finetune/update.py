@@ -211,6 +211,7 @@ class Updates:
         log(
             f"out of memory: batches of {self.params.batch_rows} rows are now computed in {self.batch_parts} parts; "
             "updates stay those of whole batches"
+            + (", but that mixup draws a share and pairs rows within each part" if self.params.mixup else "")
         )
 
 

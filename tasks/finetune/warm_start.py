@@ -10,6 +10,7 @@ from tasks import network
 from tasks.encoder import Pooling
 from tasks.errors import BadInput
 from tasks.files import read_json, sha256
+from tasks.finetune.adapter import FOLDER
 from tasks.model import CARD
 from tasks.network import Classifier
 from tasks.progress import log
@@ -17,6 +18,7 @@ from tasks.progress import log
 _KEY = "warm_start"
 _FIX = "Name a model that was fine-tuned from the same encoder with the same pooling."
 _TOKENIZERS = ("tokenizer.json", "vocab.txt")
+_WIDENED = Path(FOLDER) / "bottleneck_config.json"  # as tasks/finetune/bottleneck.py leaves it
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ def load(folder: Path, encoder: Path, pooling: Pooling) -> Earlier:
         raise BadInput(_KEY, f"a folder with a trained model ({CARD})", "none there", _FIX) from None
     if card["family"] != "network":
         raise BadInput(_KEY, "a fine-tuned encoder", f"a model of family {card['family']}", _FIX)
+    if (folder / _WIDENED).is_file():
+        found = "one of `tune: adapter`, whose feed-forward layers are wider than the encoder's"
+        fix = "Train the earlier model with `tune: full` or `tune: lora`, whose encoder keeps its shape."
+        raise BadInput(_KEY, "a model with the encoder's layers", found, fix)
     for name in _TOKENIZERS:
         files = [folder / name, encoder / name]
         if all(file.is_file() for file in files) and len(set(map(sha256, files))) > 1:

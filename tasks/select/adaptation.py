@@ -61,6 +61,7 @@ class Adapted:
         base: the name of the encoder that it started from, or where its files come from.
         before: the held-out loss before the adaptation, in nats.
         after: the same after it.
+        head: `new` if what was trained on the encoder started at random, so that the loss before is that of chance.
         picture: the learning curve.
         gains: of the candidates that have a plain twin.
         sentences: the gains in words, or that there is none.
@@ -71,17 +72,28 @@ class Adapted:
     objective: str
     before: float
     after: float
+    head: str
     picture: Markup | None
     gains: list[Gain]
     sentences: list[str]
+
+    @property
+    def loss_sentence(self) -> str:
+        """How the held-out loss went, and how little that may say."""
+        went = " to ".join(wording.significant(loss) for loss in (self.before, self.after))
+        if self.head != "new":
+            return f"The loss of {self.name} on held-out texts went from {went} nats."
+        return (
+            f"The loss of {self.name} on held-out texts went from {went} nats; as the head that guesses words was new, "
+            "the first is that of chance, and a fall does not show that the encoder learned."
+        )
 
     def as_json(self) -> dict[str, Any]:
         """What `reports/selection.json` holds of it."""
         loss = {"before": self.before, "after": self.after}
         gains = [{name: value for name, value in asdict(gain).items() if name != "encoder"} for gain in self.gains]
-        return {"encoder": self.name, "base": self.base, "objective": self.objective, "held_out_loss": loss} | {
-            "gains": gains
-        }
+        about = {"encoder": self.name, "base": self.base, "objective": self.objective, "head": self.head}
+        return about | {"held_out_loss": loss, "gains": gains}
 
 
 def read(root: Path, found: Evidence, params: SelectParams, seed: int, tree: Tree) -> list[Adapted]:
@@ -119,11 +131,17 @@ def readers(tree: Tree) -> list[str]:
 
 
 def twins(tree: Tree) -> list[tuple[str, str, str]]:
-    """Adapted encoder, candidate that reads it and plain twin, for each such pair."""
+    """Adapted encoder, candidate that reads it and plain twin, for each such pair.
+
+    Two that start from the same earlier model (`warm_start`) are no such pair, as that model's encoder takes the place
+    of both of theirs.
+    """
     encoders, candidates = tree.get("encoders") or {}, tree["candidates"]
     found = []
     for name in readers(tree):
         own = _encoder_of(tree, name)
+        if _starts_warm(tree, name):
+            continue
         for other in candidates:
             plain = _encoder_of(tree, other)
             if (
@@ -139,6 +157,10 @@ def twins(tree: Tree) -> list[tuple[str, str, str]]:
 def _encoder_of(tree: Tree, candidate: str) -> str:
     features = (tree.get("features") or {}).get(tree["candidates"][candidate].get("features"), {})
     return str(features.get("encoder"))
+
+
+def _starts_warm(tree: Tree, candidate: str) -> bool:
+    return str(tree["candidates"][candidate].get("warm_start", "none")) != "none"
 
 
 def _but_for_encoder(tree: Tree, candidate: str) -> dict[str, Any]:
@@ -190,6 +212,7 @@ def _adapted(
         objective=str(entry["objective"]),
         before=points[0]["held_out_loss"],
         after=points[-1]["held_out_loss"],
+        head=str(points[0].get("head", "none")),
         picture=curves.draw(points, _LOSSES),
         gains=gains,
         sentences=[*(sentences or [lone]), *([favoured] if out_of_fold else [])],

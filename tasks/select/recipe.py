@@ -188,6 +188,8 @@ def _trial(trial: Mapping[str, Any], keys: list[str], first: int) -> Trial:
 
 def _warnings(notes: Mapping[str, Any]) -> list[str]:
     found = [str(sentence) for sentence in notes.get("gradient_warnings") or []]
+    if notes.get("unfreezing_warning"):
+        found.append(str(notes["unfreezing_warning"]))
     parts = notes.get("batch_parts")
     if parts:
         found.append(f"Memory ran out: batches were computed in {parts} parts, with as many rows an update as before.")

@@ -244,6 +244,23 @@ def test_every_row_is_counted_once(tmp_path: Path) -> None:
     assert test[3] not in {*read.train, *read.held_out}
 
 
+def test_near_copies_of_held_rows_are_left_out(tmp_path: Path) -> None:
+    """A copy that was typed again, one that a mailer has changed, and one with a slip in a long text."""
+    adapted.workspace(tmp_path)
+    path = tmp_path / "data/clean/test.parquet"
+    table = rows.read(path)
+    long = "My payslip of last month shows a tax that I have never paid before, please look into it and tell me why."
+    planted = ["Why is Payroll LATE, again?", long, "??", "工资单 打印不出来。"]
+    rows.write(path, table.set_column(1, "text", [[*planted, *rows.strings(table, "text")[4:]]]))
+    copies = ["why is payroll late again", "W\uff48y is payroll\u2026 late - again!", "?? ", "工资单打印不出来",
+              long.replace("never", "nevr")]  # fmt: skip
+    others = ["why is payroll later again", "!!", "工资单打印出来了", long[:40] + " is another matter, thank you"]
+    write_texts(tmp_path / "a.txt", [*copies, *others])
+    read = corpus.read(tmp_path, [tmp_path / "a.txt"], 0.1)
+    assert read.counts["kept_out"] == len(copies)
+    assert set(others) <= {*read.train, *read.held_out}
+
+
 def test_a_text_that_is_held_out_stays_so_as_others_come(tmp_path: Path) -> None:
     adapted.workspace(tmp_path)
     before = corpus.read(tmp_path, [], 0.3)

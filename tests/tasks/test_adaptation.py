@@ -39,6 +39,8 @@ def test_it_learns_and_tells_what_it_did(root: Path, tiny_encoder: Path, objecti
     losses = [point["held_out_loss"] for point in curve(root)]
     told = read_json(folder / "encoder.json")
     assert losses[-1] < 0.95 * losses[0]
+    assert told["head"] == {"mlm": "new", "simcse": "none"}[objective]
+    assert {point["head"] for point in curve(root)} == {told["head"]}
     assert told["held_out_loss"] == {"before": losses[0], "after": losses[-1]}
     assert [point["epoch"] for point in curve(root)] == list(range(told["params"]["epochs"] + 1))
     assert told["rows"] == {
@@ -132,6 +134,18 @@ def test_a_loss_that_is_no_number_is_told(root: Path, tiny_encoder: Path) -> Non
         run(root, tiny_encoder, "simcse", temperature=1e-45)
 
 
+@BOTH
+def test_a_batch_that_does_not_fit_names_the_key(
+    root: Path, tiny_encoder: Path, objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: torch.Tensor, *arguments: object) -> None:
+        torch.empty(10**15)
+
+    monkeypatch.setattr(torch.Tensor, "backward", full)
+    with pytest.raises(BadInput, match=r"encoders\.adapted\.batch_rows: expected enough memory for 8 texts.*Lower it"):
+        run(root, tiny_encoder, objective)
+
+
 def test_a_loss_that_does_not_fall_is_told(root: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(root, tiny_encoder, "mlm", learning_rate=1.0, clip_norm=100.0)
     assert "warning: the held-out loss did not fall" in capsys.readouterr().out
@@ -159,6 +173,13 @@ def test_a_checksum_is_of_the_encoder_that_it_starts_from(root: Path, tiny_encod
     run(root, tiny_encoder, sha256={"model.safetensors": sha256(tiny_encoder / "model.safetensors")})
     with pytest.raises(BadInput, match="expected SHA-256 0000"):
         run(root, tiny_encoder, sha256={"model.safetensors": "0" * 64})
+
+
+def test_a_checksum_of_the_encoder_that_is_named_holds_here_too(root: Path, tiny_encoder: Path) -> None:
+    base = {"source": f"path:{tiny_encoder}", "sha256": {"model.safetensors": "0" * 64}}
+    declare(root, tiny=base, **{NAME: {"source": "tiny", **RECIPES["mlm"]}})
+    with pytest.raises(BadInput, match="expected SHA-256 0000"):
+        adapt.run(root, NAME, Record(root, f"adapt@{NAME}"))
 
 
 def test_a_link_to_the_files_of_another_encoder_than_declared_is_noticed(
@@ -216,7 +237,7 @@ def test_no_text_of_a_test_row_is_learned_from(
     assert found["with"][:2] == found["without"][:2]
     assert (found["with"][2]["kept_out"], found["without"][2]["kept_out"]) == (36, 0)
     printed = capsys.readouterr()
-    assert "36 texts are those of validation or test rows and are left out" in printed.out
+    assert "36 texts are those of validation or test rows, or nearly so, and are left out" in printed.out
     assert SECRET not in printed.out + printed.err
 
 
@@ -224,4 +245,4 @@ def test_the_libraries_of_a_snapshot_are_those_that_the_graph_names() -> None:
     deps = block.load(ROOT / "dvc.yaml")["stages"]["adapt"]["do"]["deps"]
     named = {Path(dep).name for dep in deps if dep.startswith("links/libraries/")}
     # The others decide which texts are read, whose digest a snapshot knows, or only limit threads.
-    assert named - {"pyarrow", "scikit-learn", "scipy", "zhconv-rs"} == set(LIBRARIES)
+    assert named - {"datasketch", "pyarrow", "scikit-learn", "scipy", "zhconv-rs"} == set(LIBRARIES)

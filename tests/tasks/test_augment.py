@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,9 @@ def altered(way: str, text: str, share: float = 0.5, seed: int = 0) -> str:
         ("Don't stop,  it's 5 o’clock!", ["Don't", "stop", "it's", "5", "o’clock"]),  # noqa: RUF001
         ("我的打印机坏了foo，不能打印", ["我", "的", "打印机", "坏", "了", "foo", "不能", "打印"]),  # noqa: RUF001
         ("打印 机", ["打印", "机"]), ("印刷する", ["印刷する"]), ("café naïve", ["café", "naïve"]),
+        ("我的打印机坏了の，不能打印", ["我", "的", "打印机", "坏", "了", "の", "不能", "打印"]),  # noqa: RUF001
+        ("printer ツ", ["printer", "ツ"]), ("cafe\u0301 ok", ["cafe\u0301", "ok"]),
+        ("मेरा प्रिंटर काम नहीं करता।", ["मेरा", "प्रिंटर", "काम", "नहीं", "करता"]), ("เครื่องพิมพ์ เสีย", ["เครื่องพิมพ์", "เสีย"]),
         (" ?! ", []), ("", []),
     ],
 )  # fmt: skip
@@ -177,6 +181,32 @@ def test_near_words_are_the_nearest_of_two_rows_or_more_and_no_stop_words(monkey
     assert set(near.of("printer")) == {"scanner", "copier"} == set(near.of("PRINTER"))
     assert set(near.of("anna")) == {"boris", "clara"}
     assert near.of("the") == near.of("unique") == near.of("absent") == []
+
+
+@pytest.mark.parametrize("way", ["synonyms", "insert"])
+@pytest.mark.parametrize(
+    ("things", "told", "fixed"),
+    [
+        (["printer", "scanner", "copier"], ["{} doesn't work, I can\u2019t print", "{} don't print, it isnt new"],
+         {"doesn't", "can\u2019t", "don't", "isnt"}),
+        (["打印机", "电脑", "手机"], ["{}不能打印 没有纸", "这个{}没打印 别修 不是无法打印"],
+         {"不能", "没有", "没", "别修", "不是", "无法", "这个"}),
+    ],
+)  # fmt: skip
+def test_negations_and_function_words_are_neither_replaced_nor_put_in(
+    way: str, things: list[str], told: list[str], fixed: set[str]
+) -> None:
+    texts = [line.format(thing) for line in told for thing in things] * 4
+    phrases = [Phrase.of(text) for text in texts]
+    near = near_words.learn([phrase.words for phrase in phrases], Augment(synonyms=1.0), None, 7)
+    assert near.of(things[0]), "other words do have near words"
+    assert fixed <= {word for phrase in phrases for word in phrase.words}
+    for phrase in phrases:
+        before = Counter(word for word in phrase.words if word in fixed)
+        changed = phrase.copy()
+        assert ALTERATIONS[way](changed, 6, near, np.random.default_rng(1))
+        assert Counter(word for word in changed.words if word in fixed) == before
+        assert changed.words != phrase.words
 
 
 def test_a_file_says_what_is_near(workspace: Path) -> None:

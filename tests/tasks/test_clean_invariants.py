@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tasks.clean.candidate import Candidate, in_order, normal
 from tasks.clean.judge import Decision, Judge
-from tasks.clean.near import NearIndex, bands
 from tasks.clean.sides import by_hash
+from tasks.near import NearIndex, bands
 
 THRESHOLD, SHINGLE = 0.6, 3
 

@@ -121,6 +121,19 @@ def test_tuning_that_was_interrupted_goes_on_to_the_same_bytes(
     assert len(list(tmp_path.rglob("state.json"))) == 1, "what is never used again must not be kept"
 
 
+def test_tuning_that_does_not_fit_names_the_key(
+    ids: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(vectors: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return torch.empty(10**15)
+
+    monkeypatch.setattr(contrastive, "pair_loss", full)
+    with pytest.raises(
+        BadInput, match=r"contrastive\.batch_rows: expected enough memory for 32 rows at once.*Lower it"
+    ):
+        fit(ids, tmp_path, contrastive={})
+
+
 def test_tuning_that_diverges_says_what_to_do(ids: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contrastive, "pair_loss", lambda vectors, labels: vectors.sum() * float("nan"))
     with pytest.raises(BadInput, match=r"contrastive tuning: expected a finite loss, found nan\. Lower"):

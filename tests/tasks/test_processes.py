@@ -1,8 +1,10 @@
 """Training in two processes that were started by `accelerate launch`."""
 
+import atexit
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,17 @@ PORTS = ["--main_process_port", "0"]
 def test_without_a_launcher_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")  # as other programs set it too
     assert (processes.count(), processes.number(), processes.is_main()) == (1, 0, True)
+
+
+def test_processes_wait_for_hours_of_work_in_the_main_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's own limit of 30 minutes would end a long contrastive tuning."""
+    given: dict[str, timedelta] = {}
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda kind, **others: given.update(others))
+    monkeypatch.setattr(atexit, "register", lambda function: function)
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    processes.join("cpu")
+    assert given["timeout"] >= timedelta(days=1)
 
 
 def main(folder: Path) -> None:

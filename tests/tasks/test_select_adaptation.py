@@ -40,6 +40,8 @@ def test_a_twin_differs_in_nothing_but_the_encoder() -> None:
     assert adaptation.twins(tree("plain", "adapted", adapted={"C": 9.0})) == []
     assert adaptation.twins(tree("plain", "adapted", plain={"C": 9.0}, adapted={"C": 9.0})) != []
     assert adaptation.twins({"candidates": {"one": {"features": "x"}}}) == []
+    warm = {"warm_start": "path:earlier"}
+    assert adaptation.twins(tree("plain", "adapted", plain=warm, adapted=warm)) == [], "they share the earlier encoder"
     same = tree("plain", "adapted")
     same["features"] = FEATURES | {"plain": {"kind": "encoder", "encoder": "copy"}}
     assert adaptation.twins(same) == [("more", "adapted", "plain")], "another name for the same source"
@@ -119,6 +121,17 @@ def test_an_adapted_encoder_without_a_twin_is_told(root: Path) -> None:
     (one,) = select(root, {"adapted": range(3), "terms": range(5)}, tree("terms", "adapted"))
     assert one["gains"] == []
     assert "Whether more pays is not known" in (root / "reports/report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("head", ["new", "brought"])
+def test_a_loss_that_began_with_a_new_head_is_not_made_much_of(root: Path, head: str) -> None:
+    points = read_json(root / "plots/adapt/more.json")
+    write_json(root / "plots/adapt/more.json", [point | {"head": head} for point in points])
+    (one,) = select(root, {"adapted": range(3), "plain": range(20)}, tree("plain", "adapted"))
+    assert one["head"] == head
+    for report in ("report.html", "report.md"):
+        text = " ".join((root / "reports" / report).read_text(encoding="utf-8").split())
+        assert ("a fall does not show that the encoder learned" in text) == (head == "new"), report
 
 
 def test_nothing_is_said_where_no_candidate_reads_an_adapted_encoder(root: Path) -> None:

@@ -154,14 +154,17 @@ def test_without_a_search_there_is_no_section_of_searches(tmp_path: Path) -> Non
 
 
 def test_warnings_are_words_in_page_and_text_and_counted_in_the_table(tmp_path: Path) -> None:
-    write(tmp_path, trials(5), gradient_warnings=[WARNING], batch_parts=4)
+    write(
+        tmp_path, trials(5), gradient_warnings=[WARNING], batch_parts=4, unfreezing_warning="unfreezing came no further"
+    )
     html = page(tmp_path)
     found = [words(warning) for warning in re.findall(r'<p class="warning">(.*?)</p>', html)]
     assert found[0] == f"⚠ Warning: {WARNING}"
-    assert found[1].startswith("⚠ Warning: Memory ran out: batches were computed in 4 parts")
-    assert "2 warnings" in words(html.split('<table class="candidates">')[1].split("</table>")[0])
+    assert found[1] == "⚠ Warning: unfreezing came no further"
+    assert found[2].startswith("⚠ Warning: Memory ran out: batches were computed in 4 parts")
+    assert "3 warnings" in words(html.split('<table class="candidates">')[1].split("</table>")[0])
     text = page(tmp_path, "report.md")
-    assert text.count("- **Warning**, svm: ") == 2
+    assert text.count("- **Warning**, svm: ") == 3
 
 
 def test_gradients_of_a_candidate_stand_beside_its_curves(tmp_path: Path) -> None:

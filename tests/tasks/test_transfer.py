@@ -282,6 +282,27 @@ def test_layers_are_unfrozen_one_after_the_other(
     assert "from step 19 on, all layers are trained" in said
 
 
+def test_unfreezing_that_ends_too_early_is_told(
+    ids: FeatureSet, tmp_path: Path, capsys: pytest.CaptureFixture[str], models: dict[str, tuple[Any, Path]]
+) -> None:
+    """Two layers and the embeddings want three turns of 6 steps; 12 steps end with the top layer, patience or not."""
+    slow: dict[str, Any] = {"unfreeze": "gradual", "epochs": 2, "best_by": "macro_f1", "patience": 1}
+    fitted = fit(ids, tmp_path, **slow)
+    sentence = str(fitted.notes["unfreezing_warning"])
+    assert "came no further than that the top layer is trained" in sentence
+    assert "takes 19 steps until all layers are, and there were 12" in sentence
+    assert f"warning: {sentence}" in capsys.readouterr().out
+    (tmp_path / "model").mkdir()
+    fitted.save(tmp_path / "model")
+    changed = moved(ids, tmp_path / "model")
+    assert changed and all(name.startswith(("encoder.layer.1.", "pooler.")) for name in changed)
+    own = {name: weight.numel() for name, weight in fitted.network.named_parameters()}
+    top = sum(size for name, size in own.items() if name.startswith(("encoder.encoder.layer.1.", "encoder.pooler.")))
+    assert fitted.notes["trained_weights"] == top + own["head.weight"] + own["head.bias"]
+    assert fit(ids, tmp_path, **slow).notes == fitted.notes, "also where the training had ended before"
+    assert "unfreezing_warning" not in models["gradual"][0].notes
+
+
 @pytest.mark.parametrize("way", ["gradual", "lora", "adapter", "head"])
 @pytest.mark.parametrize("saves", [1, 4])
 def test_tuning_that_was_interrupted_goes_on_to_the_same_bytes(
@@ -318,6 +339,10 @@ def test_tuning_that_was_interrupted_goes_on_to_the_same_bytes(
             {"tune": "lora", "lora_targets": ["query", "q_proj"]},
             r"lora_targets.*dense, key, query, value.*found q_proj",
         ),
+        ({"freeze_layers": 1, "reinit_layers": 2}, r"freeze_layers and reinit_layers: .*at most 2.*found 1 and 2"),
+        ({"freeze_layers": 2, "contrastive": {}}, r"freeze_layers: expected less than 2.*contrastive.*found 2"),
+        ({"freeze_layers": 2, "tune": "adapter"}, r"freeze_layers: expected less than 2.*tune: adapter.*found 2"),
+        ({"freeze_layers": 2, "tune": "lora"}, r"freeze_layers: expected less than 2.*tune: lora.*found 2"),
     ],
 )
 def test_layers_that_the_encoder_has_not_are_refused(
@@ -355,6 +380,18 @@ def test_layers_that_are_one_layer_run_several_times_are_refused() -> None:
         ({"tune": "lora", "reinit_layers": 1}, "expected reinit_layers with tune: full alone"),
         ({"warm_start": "models/x"}, "warm_start: expected none, or path:<folder>, given 'models/x'"),
         ({"layer_rate_decay": 1.5}, "layer_rate_decay: expected less than or equal to 1"),
+        ({"tune": "lora", "lora_targets": []}, "lora_targets: "),
+        ({"lora_rank": 4}, "expected tune: lora where there is lora_rank"),
+        ({"tune": "lora", "adapter_size": 4}, "expected tune: adapter where there is adapter_size"),
+        ({"unfreeze_epochs": 0.5}, "expected unfreeze: gradual where there is unfreeze_epochs"),
+        ({"search": {"space": {"lora_rank": [4, 8]}}}, "expected tune: lora where there is lora_rank"),
+        ({"epochs": 0, "head_start": "random"}, "expected head_start: probe with epochs: 0"),
+        (
+            {"epochs": 0, "head_start": "random", "warm_start": "path:x", "contrastive": {}},
+            "expected head_start: probe with epochs: 0",
+        ),
+        ({"mixup": 0.005}, "mixup: expected 0 or at least 0.01, below which nothing is mixed, given 0.005"),
+        ({"search": {"space": {"mixup": {"low": 0.0, "high": 1.0}}}}, "0 or at least 0.01"),
     ],
 )
 def test_values_that_do_not_go_together_are_refused(changes: dict[str, object], message: str) -> None:
@@ -368,6 +405,13 @@ def test_values_that_do_not_go_together_are_refused(changes: dict[str, object], 
     with pytest.raises(ParamsError) as caught:
         check_tree(tree)
     assert message in str(caught.value)
+
+
+def test_a_search_may_try_a_switch_together_with_what_it_switches() -> None:
+    space = {"tune": ["full", "lora"], "lora_rank": [4, 8], "mixup": [0.0, 0.4]}
+    declared = tuning.params(lora_alpha=8.0, search={"space": space})
+    assert declared.replaced({"tune": "full", "lora_rank": 4}).tune == "full"
+    assert tuning.params(epochs=0, head_start="random", warm_start="path:x").epochs == 0
 
 
 def test_an_encoder_of_the_other_kind_of_names_can_have_adapters() -> None:

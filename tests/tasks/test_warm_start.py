@@ -72,6 +72,19 @@ def test_a_new_class_starts_as_the_probe_has_it(ids: FeatureSet, earlier: Path) 
     assert not torch.equal(probed[1], random[1])
 
 
+def test_a_head_made_for_the_encoder_before_its_tuning_is_not_put_on_the_tuned_one(
+    ids: FeatureSet, earlier: Path
+) -> None:
+    contrastive = {"epochs": 1, "learning_rate": 0.005}
+    tuned, plain = (start(ids, earlier, contrastive=how) for how in (contrastive, None))
+    row = load_file(earlier / "2_Dense/model.safetensors")["linear.weight"][0]
+    assert torch.equal(plain["head.weight"][0], row)
+    assert not torch.allclose(tuned["head.weight"][0], row, atol=1e-3)
+    name = "encoder.encoder.layer.0.output.dense.weight"
+    assert torch.allclose(tuned[name], plain[name], atol=0.1), "the encoder does start from the earlier model's"
+    assert not torch.equal(tuned[name], plain[name])
+
+
 @pytest.mark.parametrize("changes", [{}, {"tune": "head"}, {"tune": "lora"}], ids=str)
 def test_a_warm_start_changes_the_result_and_is_repeated_to_the_bit(
     ids: FeatureSet, earlier: Path, tmp_path: Path, changes: dict[str, Any]
@@ -116,6 +129,9 @@ def test_a_checkpoint_of_another_earlier_model_is_not_resumed(
 
 def test_a_model_of_another_architecture_is_refused(ids: FeatureSet, tmp_path: Path, earlier: Path) -> None:
     wider = save(fit(ids, tmp_path / "s", tune="adapter", adapter_size=3, epochs=1), tmp_path / "wider", CLASSES)
+    with pytest.raises(BadInput, match=r"found one of `tune: adapter`, whose feed-forward layers are wider.*lora"):
+        start(ids, wider)
+    shutil.rmtree(wider / "adapter")
     with pytest.raises(BadInput, match=r"same architecture, .*intermediate.*\[32\], found shape \[35\]"):
         start(ids, wider)
     with pytest.raises(BadInput, match=r"warm_start: expected a model with pooling cls, found one with mean"):
