@@ -40,7 +40,7 @@ class Range(Block):
     def edges(self) -> list[int | float]:
         """The ends and the value next to the smallest: 0 may stand for none of a thing of which a little cannot be."""
         whole = isinstance(self.low, int) and isinstance(self.high, int)
-        return [self.low, self.low + 1 if whole else math.nextafter(self.low, self.high), self.high]
+        return [self.low, self.high, self.low + 1 if whole else math.nextafter(self.low, self.high)]
 
 
 class Search(Block):
