@@ -13,7 +13,7 @@ from tasks.rules import Rules
 
 _FOLDER = Path("data/clean")
 # As the clean stage compares rows by default (clean.duplicates). A lower threshold would have many more pairs compared
-# one by one, and 100,000 texts take hours in place of a minute or two.
+# one by one, and 100,000 texts would take hours in place of minutes.
 _THRESHOLD, _SHINGLE = 0.85, 5
 
 
