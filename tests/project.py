@@ -27,6 +27,10 @@ CANDIDATES = {
         "batch_rows": 16,
     },
     "frozen": {"features": "vectors", "model": "logistic_regression"},
+    "lora": {
+        "features": "plain_ids", "model": "transformer", "tune": "lora", "epochs": 1, "batch_rows": 16,
+        "learning_rate": 0.01,
+    },
     "finetune": {
         "features": "ids", "model": "transformer", "tune": "full", "epochs": 3, "batch_rows": 16,
         "learning_rate": 0.005, "head_rate_factor": 2.0,
@@ -38,11 +42,19 @@ ENSEMBLES = {
     "stacked": {"members": ["frozen", "naive_bayes", "finetune"], "method": "stack"},
 }
 
+STUDENTS = {
+    "small": {
+        "features": "word_ids", "model": "average", "hidden": 8, "epochs": 2, "batch_rows": 16, "learning_rate": 0.02,
+        "teacher": {"model": "ensembles/stacked", "predictions": "combined/stacked"},
+    },
+}  # fmt: skip
+
 FEATURES = {
     "words": {"kind": "tfidf", "encoder": "none", "min_rows": 1},
-    "word_ids": {"kind": "words", "encoder": "none", "dimensions": 8, "epochs": 2},
+    "word_ids": {"kind": "words", "encoder": "none", "dimensions": 8, "epochs": 2, "augment": {"swap": 0.2}},
     "vectors": {"kind": "encoder", "encoder": "tiny", "max_tokens": 16},
-    "ids": {"kind": "tokens", "encoder": "tiny", "max_tokens": 16},
+    "ids": {"kind": "tokens", "encoder": "domain", "max_tokens": 16},
+    "plain_ids": {"kind": "tokens", "encoder": "tiny", "max_tokens": 16},
 }
 
 
@@ -66,7 +78,7 @@ class Project:
         shutil.copyfile(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
         (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
         self.write_rows(240)
-        self.set_params(encoder, CANDIDATES)
+        self.set_params(encoder)
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
 
     def write_rows(self, count: int) -> None:
@@ -78,21 +90,24 @@ class Project:
         (self.folder / "data" / "source").mkdir(parents=True, exist_ok=True)
         (self.folder / "data" / "source" / "rows.csv").write_text("\n".join(lines) + "\n")
 
-    def set_params(self, encoder: Path, candidates: dict[str, Any], students: dict[str, Any] | None = None) -> None:
-        """Writes `params.yaml` with these candidates and students and with `ENSEMBLES`."""
-        tiny.params(
-            self.folder,
-            ingest={"sources": ["data/source/*.csv"], "columns": {"text": "text", "label": "queue", "id": "id"}},
-            clean={"duplicates": {"near": False}, "split": {"validation": 0.2, "test": 0.2}},
-            encoders={"tiny": {"source": f"path:{encoder}", "objective": "none"}},
-            features=FEATURES,
-            candidates=candidates,
-            ensembles=ENSEMBLES,
-            students=students or {},
-            cross_validation={"folds": 2},
-            evaluate={"latency_rows": 3},
-            select={"draws": 100},
-        )
+    def set_params(self, encoder: Path, **changes: Any) -> None:
+        """Writes `params.yaml`, with other blocks in place of those of this file where they are given."""
+        blocks: dict[str, Any] = {
+            "ingest": {"sources": ["data/source/*.csv"], "columns": {"text": "text", "label": "queue", "id": "id"}},
+            "clean": {"duplicates": {"near": False}, "split": {"validation": 0.2, "test": 0.2}},
+            "encoders": {
+                "tiny": {"source": f"path:{encoder}", "objective": "none"},
+                "domain": {"source": "tiny", "objective": "mlm", "epochs": 1, "batch_rows": 16, "max_tokens": 16},
+            },
+            "features": FEATURES,
+            "candidates": CANDIDATES,
+            "students": STUDENTS,
+            "ensembles": ENSEMBLES,
+            "cross_validation": {"folds": 2},
+            "evaluate": {"latency_rows": 3},
+            "select": {"draws": 100},
+        }
+        tiny.params(self.folder, **(blocks | changes))
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`regraft run` with these arguments."""

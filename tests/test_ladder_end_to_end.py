@@ -31,8 +31,14 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Pro
     rows = project.folder / "data" / "source" / "rows.csv"
     (project.folder / "mine").mkdir()
     rows.rename(project.folder / "mine" / "rows.csv")
-    project.set_params(tiny_encoder, {"naive_bayes": {"features": "words", "model": "naive_bayes"}})
-    change(project, lambda tree: tree.update(ladder=LADDER, features={"words": {"kind": "tfidf", "encoder": "none"}}))
+    project.set_params(
+        tiny_encoder,
+        features={"words": {"kind": "tfidf", "encoder": "none"}},
+        candidates={"naive_bayes": {"features": "words", "model": "naive_bayes"}},
+        students={},
+        ensembles={},
+        ladder=LADDER,
+    )
     change(project, lambda tree: tree["ingest"].update(sources=["mine/*.csv"]))
     project.run("run")
     project.executed()

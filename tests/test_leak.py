@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from flows.links import refresh
-from tasks import compute, estimator, rows
+from tasks import compute, contestants, estimator, rows
 from tasks.embed import near_words
 from tasks.files import write_json
 from tasks.records import Record
@@ -54,6 +54,13 @@ BLOCKS: dict[str, dict[str, Any]] = {
         "full": {"features": "ids", "tune": "full", "contrastive": {"epochs": 1}, "mixup": 0.4, **TUNED},
         "lora": {"features": "ids", "tune": "lora", "lora_rank": 2, **TUNED},
     },
+    "ensembles": {"stacked": {"members": ["svm", "frozen", "cnn"], "method": "stack"}},
+    "students": {
+        "small": {
+            "features": "words", "model": "average", "hidden": 4, "epochs": 1,
+            "teacher": {"model": "ensembles/stacked", "predictions": "combined/stacked"},
+        },
+    },
     "cross_validation": {"folds": 2},
     "evaluate": {"latency_rows": 1},
 }  # fmt: skip
@@ -63,9 +70,11 @@ STAGES = [
     ("adapt", "adapted"),
     *(("embed", name) for name in BLOCKS["features"]),
     *(("finetune", name) for name in BLOCKS["candidates"]),
-    *(("evaluate", name) for name in BLOCKS["candidates"]),
+    *(("combine", name) for name in BLOCKS["ensembles"]),
+    *(("finetune", name) for name in BLOCKS["students"]),
+    *(("evaluate", name) for block in ("candidates", "ensembles", "students") for name in BLOCKS[block]),
 ]
-"""Every stage and item that runs before the test rows are opened, in an order in which they can run."""
+"""Every room and item that runs before the test rows are opened, in an order in which they can run."""
 
 ROWS = ("data/clean/", "links/")  # what holds the rows themselves, and what lies outside
 MEASURED = ("costs/", "scratch/")  # holds times, which differ from run to run
@@ -144,9 +153,10 @@ def done(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Path:
 
 def test_every_stage_has_written_something(done: Path) -> None:
     names = written(done)
-    made = {"adapt": "models/encoders", "embed": "data/features", "finetune": "models/candidates"}
+    made = {"adapt": "models/encoders", "embed": "data/features"}
     for stage, item in STAGES:
-        folder = f"{made[stage]}/{item}/" if stage in made else f"predictions/{item}.parquet"
+        folder = f"{made[stage]}/{item}/" if stage in made else f"{contestants.find(done, item).folder}/"
+        folder = f"predictions/{item}.parquet" if stage == "evaluate" else folder
         assert any(name.startswith(folder) for name in names), f"{stage}@{item}"
     assert secret.found(TEST_WORD, done) == ["data/clean/test.parquet"], "the marker is not even in the rows"
 

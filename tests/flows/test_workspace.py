@@ -33,6 +33,7 @@ def test_held_by_one_at_a_time_and_freed_after(tmp_path: Path) -> None:
         json.dumps({"write": {"{root}/raw.txt": {"pid": os.getpid(), "cmd": OWNER + "gather"}}, "read": {}}),
         json.dumps({"write": {}, "read": {"{root}/raw.txt": [{"pid": 2**22 + 1, "cmd": "dvc repro"}]}}),
     ],
+    ids=["nothing", "half", "of this process", "of no process"],
 )
 def test_leftovers_of_a_kill_do_not_stop_the_next(
     quiet_project: Project, monkeypatch: pytest.MonkeyPatch, left: str

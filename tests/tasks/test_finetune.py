@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from tasks.finetune.folds import Fold, folds
 
 from tasks import features, model, predictions, rows
 from tasks.embed import stage as embed
@@ -18,6 +17,7 @@ from tasks.errors import BadInput, ParamsError
 from tasks.files import read_json, sha256
 from tasks.finetune import stage as finetune
 from tasks.finetune.params import MODELS, READS
+from tasks.folds import Fold, folds
 from tasks.records import Record
 from tests import tiny
 
