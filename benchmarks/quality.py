@@ -17,7 +17,7 @@ class Result:
 
     Attributes:
         scores: its metric, one a seed.
-        fit_seconds: one a seed.
+        fit_seconds: one a seed; of an ensemble, all its members together.
     """
 
     recipe: Recipe
@@ -77,7 +77,8 @@ def run(recipe: Recipe) -> Result:
         for seed in recipe.seeds:
             workspace.regraft("run", "combine" if recipe.ensemble else "finetune", *settings(recipe, seed))
             scores.append(on_test(workspace.folder, recipe.contestant).score(recipe.metric))
-            seconds.append(float(workspace.json(f"costs/fit/{recipe.name}.json")["fit_seconds"]))
+            fits = [workspace.json(f"costs/fit/{name}.json")["fit_seconds"] for name in recipe.candidates]
+            seconds.append(float(sum(fits)))
     return Result(recipe, scores, seconds)
 
 
