@@ -105,6 +105,12 @@ def test_what_cannot_be_is_refused_with_what_can(root: Path, setting: str, messa
     assert (root / "params.yaml").read_text() == TEXT
 
 
+def test_blocks_keep_their_order(root: Path) -> None:
+    """The strategies of a ladder are switched on in it, and reports follow it."""
+    with overrides.applied(root, ["seed=14"], Params, _silent):
+        assert list(load(root / "params.yaml")) == ["seed", "clean", "encoder", "candidates"]
+
+
 def test_an_edit_during_the_run_is_left_alone(root: Path) -> None:
     said: list[str] = []
     with overrides.applied(root, ["seed=7"], Params, said.append):
