@@ -106,7 +106,8 @@ def _changed(path: Path, settings: Sequence[str], model: Any) -> bytes:
         _put(tree, key.strip().split("."), value, model)
     yaml = YAML(typ="safe")  # keeps no comments, but what it writes is read back by any reader, unlike its other mode
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # the order says which strategy of a ladder comes first
+    # The order says which strategy of a ladder comes first.
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     content = io.BytesIO()
     content.write(_HEAD.encode())
     yaml.dump(tree, content)
