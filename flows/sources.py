@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import BadInput
-from tasks.links import INDEX
+from tasks.links import INDEX, matching
 
 INSIDE = Path("data/source")
 """Which DVC sees anyway."""
@@ -96,9 +96,7 @@ def _local(root: Path, source: str, pattern: str) -> list[tuple[str, Path | str]
 
 
 def _matches(root: Path, source: str, pattern: str, key: str) -> list[Path]:
-    path = root / Path(pattern).expanduser()
-    # Not Path.glob: the pattern may be absolute.
-    matches = [path] if path.exists() else [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+    matches = matching(root, pattern)
     if not matches:
         what = "a file that exists" if not glob.has_magic(pattern) else "a pattern that matches a file"
         fix = f"Correct {key}, or put the file there; paths are taken from the project's folder."

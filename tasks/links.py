@@ -17,6 +17,7 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 `regraft` (and `make setup`) refreshes the links; this module is how a stage reads and checks them.
 """
 
+import glob
 import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -34,6 +35,16 @@ REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 def metadata_file(dist: Distribution) -> Path:
     """The file of an installed distribution that names its version."""
     return Path(str(dist.locate_file(f"{_folder(dist)}/METADATA")))
+
+
+def matching(root: Path, pattern: str) -> list[Path]:
+    """The files that a path or a glob means, which may lie outside the project; none if there are none."""
+    path = Path(pattern).expanduser()
+    if (root / path).exists():
+        return [root / path]
+    # Not Path.glob: the pattern may be absolute.
+    whole = str(path) if path.is_absolute() else f"{glob.escape(str(root))}/{path}"
+    return [Path(one) for one in sorted(glob.glob(whole, recursive=True))]  # noqa: PTH207
 
 
 def check(root: Path) -> None:

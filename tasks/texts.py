@@ -1,7 +1,6 @@
 """Files of texts without labels."""
 
 import csv
-import glob
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -41,8 +40,8 @@ def linked(root: Path, folder: Path, declared: Sequence[str]) -> list[Path]:
     files = []
     for pattern in dict.fromkeys(declared):
         there = [root / folder / name for name in listed.get(pattern, [])]
-        found = glob.glob(str(root / Path(pattern).expanduser()), recursive=True)  # noqa: PTH207 - it may be absolute
-        if [file.resolve() for file in there] != [Path(file).resolve() for file in sorted(found)] or not there:
+        found = links.matching(root, pattern)
+        if [file.resolve() for file in there] != [file.resolve() for file in found] or not there:
             raise BadInput(str(folder), f"links to the files of {pattern}", "other links, or none", links.REFRESH)
         files += there
     return list({file.resolve(): file for file in files}.values())

@@ -11,6 +11,7 @@ import torch
 
 from tasks import ensemble
 from tasks.combination import Combination
+from tasks.errors import BadInput
 from tasks.finetune import averaging, card
 from tasks.finetune.networks import FittedNetwork, NetworkTrainer
 from tasks.finetune.params import BagParams, TrainingParams
@@ -56,6 +57,9 @@ class BaggingTrainer(Trainer[TrainingParams]):
         labels = self.labels(rows)
         # A class of one row is shown to all, as a member that does not know it could not answer with the others.
         alone = np.flatnonzero(np.bincount(labels)[labels] == 1)
+        if len(alone) == len(labels):
+            found, fix = f"{len(labels):,} rows of as many classes", "Set `by: seeds` in the candidate's bag."
+            raise BadInput("a bag by folds", "a class with two rows or more", found, fix)
         parts = folds(labels, bag.members, seed + _DIVISION)
         return [(seed, rows[np.union1d(shown, alone)]) for shown, _ in parts]
 
@@ -80,7 +84,13 @@ class FittedBag(Fitted):
         self.gradients, self.device, self.precision = first.gradients, first.device, first.precision
         self.seconds = sum(member.seconds for member in members)
         warnings = dict.fromkeys(line for member in members for line in member.notes.get("gradient_warnings", []))
-        self.notes = {**first.notes, "gradient_warnings": list(warnings), "members": len(members)}
+        every: dict[str, Any] = {}
+        for member in reversed(members):
+            every |= member.notes
+        self.notes = {**every, "gradient_warnings": list(warnings), "members": len(members)}
+        parts = [member.notes["batch_parts"] for member in members if "batch_parts" in member.notes]
+        if parts:
+            self.notes["batch_parts"] = max(parts)
 
     def predict_proba(self, rows: Indices) -> Probabilities:
         """Probabilities [len(rows), classes] of these train rows, as the saved model gives them."""

@@ -56,7 +56,8 @@ class Search(Block):
     """From a key of the candidate to the values to try: a list, or {low, high, log}."""
 
 
-_NOT_SEARCHED = ("features", "model", "search", "seed")  # a lucky seed is no better candidate
+# A lucky seed is no better candidate, and a bag of anything is better than the one.
+_NOT_SEARCHED = ("features", "model", "search", "seed", "bag")
 
 
 class _Candidate(Block):
@@ -328,6 +329,11 @@ class TransformerParams(TrainingParams, TransferParams):
             for key, there in random.items():
                 if there:
                     raise ValueError(f"combine: mean with {key}, as a soup wants weights that start alike")
+        if self.bag is not None and self.bag.by == "folds" and self.warm_start != NONE:
+            # A fit of some rows starts without the earlier model, as it may have learnt from the others.
+            raise ValueError("bag by seeds with warm_start, as what is shown a part of the rows starts without it")
+        if self.bag is not None and self.bag.by == "seeds" and self.epochs == 0 and self.contrastive is None:
+            raise ValueError("at least one epoch with a bag by seeds, as its members would else be the same")
         return self
 
 

@@ -85,7 +85,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
         return
     _write(root, contestant, feature_set, classes, result, resources, record)
     last = result.fitted.curve[-1]
-    log(f"{item}: validation accuracy {last['validation_accuracy']:.3f}, macro F1 {last['validation_macro_f1']:.3f}")
+    reached = f"validation accuracy {last['validation_accuracy']:.3f}, macro F1 {last['validation_macro_f1']:.3f}"
+    log(f"{item}: {reached}" + (", the mean of its members" if result.fitted.notes.get("members") else ""))
 
 
 def _params(contestant: Contestant) -> CandidateParams:

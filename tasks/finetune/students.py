@@ -1,8 +1,9 @@
 """Parameters of one student: a network that learns from another model, its teacher."""
 
-from typing import Annotated, Self
+import re
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.block import Block
 from tasks.finetune.params import AverageParams, RecurrentParams, TextCnnParams, TrainingParams, TransformerParams
@@ -15,11 +16,18 @@ _MODEL = rf"({'|'.join(_PREDICTIONS)})/[A-Za-z0-9][A-Za-z0-9_\-]*"
 class Teacher(Block):
     """The model that a student learns from, by its files, which the graph depends on."""
 
-    model: Annotated[str, Field(pattern=_MODEL)]
+    model: str
     """Where it lies under `models/`: candidates/<name> or ensembles/<name>."""
     predictions: str
     """Its predictions of the train rows under `predictions/`: of a candidate out_of_fold/<name>, of an ensemble
     combined/<name>. Where that file has no rows, as without cross-validation, the teacher itself predicts them."""
+
+    @field_validator("model")
+    @classmethod
+    def _teaches(cls, model: str) -> str:
+        if not re.fullmatch(_MODEL, model):
+            raise ValueError("candidates/<name> or ensembles/<name>, as a student cannot teach")
+        return model
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -113,6 +113,8 @@ class TransferParams(Block):
             there = name in space or getattr(self, name) != type(self).model_fields[name].default
             if there and word not in possible:
                 raise ValueError(f"{switch}: {word} where there is {name}, which has no effect without it")
+        if self.layer_choice != "lowest" and self.layers is None and "layers" not in space:
+            raise ValueError("layers where there is layer_choice, which has no effect without it")
         return self
 
     @property

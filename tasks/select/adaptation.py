@@ -111,7 +111,8 @@ def read(root: Path, found: Evidence, params: SelectParams, seed: int, tree: Tre
         declared = contestants.declared(root)
         found = evidence.read(root, [declared[name] for name in names], "validation")
     gains = [_gain(found, params, seed, *pair) for pair in pairs]
-    used = {_encoder_of(tree, name) for name in tree["candidates"]}
+    recipes = [*tree["candidates"].values(), *(tree.get("students") or {}).values()]
+    used = {_encoder_of(tree, recipe) for recipe in recipes}
     return [
         _adapted(root, name, entry, [gain for gain in gains if gain.encoder == name], params, out_of_fold=out_of_fold)
         for name, entry in (tree.get("encoders") or {}).items()
@@ -126,7 +127,7 @@ def readers(tree: Tree) -> list[str]:
     return [
         name
         for name in tree["candidates"]
-        if encoders.get(_encoder_of(tree, name), plain).get("objective", "none") != "none"
+        if encoders.get(_encoder_of(tree, tree["candidates"][name]), plain).get("objective", "none") != "none"
     ]
 
 
@@ -139,11 +140,11 @@ def twins(tree: Tree) -> list[tuple[str, str, str]]:
     encoders, candidates = tree.get("encoders") or {}, tree["candidates"]
     found = []
     for name in readers(tree):
-        own = _encoder_of(tree, name)
+        own = _encoder_of(tree, candidates[name])
         if _starts_warm(tree, name):
             continue
         for other in candidates:
-            plain = _encoder_of(tree, other)
+            plain = _encoder_of(tree, candidates[other])
             if (
                 plain in encoders
                 and encoders[plain].get("objective", "none") == "none"
@@ -154,8 +155,8 @@ def twins(tree: Tree) -> list[tuple[str, str, str]]:
     return found
 
 
-def _encoder_of(tree: Tree, candidate: str) -> str:
-    features = (tree.get("features") or {}).get(tree["candidates"][candidate].get("features"), {})
+def _encoder_of(tree: Tree, recipe: Mapping[str, Any]) -> str:
+    features = (tree.get("features") or {}).get(recipe.get("features"), {})
     return str(features.get("encoder"))
 
 
