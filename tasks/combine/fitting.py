@@ -43,8 +43,8 @@ def cross_fitted(
 ) -> Probabilities:
     """What the ensemble says of each row when it is fitted to the other folds alone.
 
-    The folds are those of the members' out-of-fold predictions, so that a row's label has no direct part in what is said of
-    it, neither by the members nor by how they are combined.
+    The folds are those of the members' out-of-fold predictions, so that a row's label has no direct part in what is
+    said of it, neither by the members nor by how they are combined; members of the other folds were shown it.
 
     Args:
         folds: rows to fit to and rows held out, such that each row is held out once.

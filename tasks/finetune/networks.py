@@ -132,10 +132,10 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         key = fingerprint(sources, params.model_dump(), self.compute, rows)
         checkpoints = Checkpoints(scratch, key)
         torch.manual_seed(self.compute.seed)
+        started = time.perf_counter()  # a head alone has the vectors of all rows made when it is built
         network = self.build(params, len(present))
         log(_summary(self.count(network), len(train.ids), self.compute.precision))
         names = [self.classes[label] for label in order]
-        started = time.perf_counter()
         before = 0.0
         if processes.is_main() and not checkpoints.found:
             first = Checkpoints(scratch / "start", key)

@@ -246,6 +246,16 @@ def test_sources_outside_are_linked_and_those_inside_only_listed(tmp_path: Path)
     assert str(tmp_path) not in (folder / "index.json").read_text()
 
 
+def test_names_with_brackets_are_files_and_not_patterns(tmp_path: Path) -> None:
+    root = _workspace(tmp_path / "w[1]", 'ingest: {sources: ["mine/rows[2].csv", "mine/*.tsv"]}')
+    for name in ("mine/rows[2].csv", "mine/a.tsv"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(name)
+    refresh(root)
+    index = json.loads((root / "links/sources/index.json").read_text())
+    assert index == {"mine/rows[2].csv": ["001-rows[2].csv"], "mine/*.tsv": ["002-a.tsv"]}
+
+
 def test_a_remote_source_is_noted_with_its_version(tmp_path: Path) -> None:
     import fsspec
 

@@ -10,7 +10,7 @@ import torch
 
 from tasks import features, model, rows
 from tasks.embed import stage as embed
-from tasks.errors import ParamsError
+from tasks.errors import BadInput, ParamsError
 from tasks.features import FeatureSet
 from tasks.files import read_json, sha256
 from tasks.finetune import stage as finetune
@@ -90,6 +90,21 @@ def test_members_differ_by_the_fold_that_they_are_not_shown(
     assert all(single[0] in own for _, own in noted), "each member must know the class of a single row"
     for row in rows_of_others:
         assert sum(row in own for _, own in noted) == 2, "all but one of three members are shown it"
+
+
+def test_rows_of_as_many_classes_cannot_be_parted(ids: FeatureSet, tmp_path: Path) -> None:
+    labels = ids.labels("train")
+    one_each = np.array([np.flatnonzero(labels == name)[0] for name in CLASSES])
+    with pytest.raises(BadInput, match=r"a bag by folds: expected a class with two rows or more.*by: seeds"):
+        fit(ids, tmp_path, one_each, bag=BAG | {"by": "folds"})
+
+
+def test_what_went_wrong_in_any_member_is_told(ids: FeatureSet, tmp_path: Path) -> None:
+    members = networks(fit(ids, tmp_path, bag=BAG))
+    members[1].notes |= {"batch_parts": 4, "unfreezing_warning": "too short"}
+    members[2].notes |= {"batch_parts": 2}
+    notes = FittedBag(tuning.params(), members, members).notes
+    assert (notes["batch_parts"], notes["unfreezing_warning"]) == (4, "too short")
 
 
 def test_a_soup_is_one_network_with_the_mean_of_the_weights(ids: FeatureSet, tmp_path: Path) -> None:
@@ -191,6 +206,10 @@ def test_each_fold_of_a_cross_validation_has_a_bag_of_its_own(tmp_path: Path, ti
         ("finetune", {"bag": SOUP, "head_start": "random"}, "combine: mean with head_start: random"),
         ("finetune", {"bag": SOUP, "reinit_layers": 1}, "combine: mean with reinit_layers"),
         ("finetune", {"bag": SOUP, "tune": "adapter"}, "combine: mean with tune: adapter"),
+        ("finetune", {"bag": BAG | {"by": "folds"}, "warm_start": "path:x"}, "bag by seeds with warm_start"),
+        ("finetune", {"bag": BAG, "epochs": 0, "tune": "full"}, "at least one epoch with a bag by seeds"),
+        ("finetune", {"search": {"space": {"bag": [None]}}}, "a search over keys of Transformer, not bag"),
+        ("finetune", {"layer_choice": "spaced"}, "expected layers where there is layer_choice"),
         ("finetune", {"bag": {"members": 1}}, "candidates.finetune.bag.members: expected greater than or equal to 2"),
         ("naive_bayes", {"bag": BAG}, "candidates.naive_bayes.bag: expected no such key"),
     ],
