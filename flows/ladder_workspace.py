@@ -39,7 +39,7 @@ def prepare(root: Path, params: Mapping[str, Any]) -> Path:
     graph = load(root / _GRAPH)
     linked = [path.relative_to(folder).as_posix() for path in _mirror(root, folder, "", _made(graph))]
     for name in _READ:
-        if (root / name).exists():
+        if (root / name).exists() and (folder / name).resolve() != (root / name).resolve():
             _link(folder, name, root / name)
     _write(folder, _GRAPH, (root / _GRAPH).read_text(encoding="utf-8"))
     _write(folder, _IGNORE, _ignored(root, linked, graph))
@@ -61,7 +61,7 @@ def _mirror(root: Path, folder: Path, below: str, made: set[str]) -> Iterator[Pa
     for path in sorted((root / below).iterdir()):
         name = f"{below}/{path.name}" if below else path.name
         if path.name.startswith(".") or name in _OWN or any(_matches(name, pattern) for pattern in made):
-            if _leads_to(folder / name, path):
+            if name not in _READ and _leads_to(folder / name, path):
                 (folder / name).unlink()  # it is made from now on
             continue
         if path.is_dir() and any(_matches(name, parent) for pattern in made for parent in _parents(pattern)):

@@ -15,6 +15,7 @@ from tasks.ladder.verdict import Cost
 from tasks.records import FOLDER as RECORDS
 from tasks.scores import Floats
 from tasks.select import evidence, ladder_picture, template
+from tasks.select import ladder as ladders
 from tasks.select.evidence import Evidence
 from tasks.select.ladder import FILE, Gain, Ladder, Rung
 from tasks.select.params import SelectParams
@@ -91,9 +92,10 @@ def compare(
         level=select.level,
         draws=select.draws,
         rows=len(found.actual),
+        data=ladders.data(workspace),
         seeds=list(plan.seeds),
         headline=summary.headline(rungs, select.metric),
-        sentences=summary.sentences(rungs),
+        sentences=summary.sentences(rungs, select.metric),
         rule=verdict.rule(params.cost_factor, params.least_gain),
         rungs=rungs,
     )

@@ -18,9 +18,11 @@ from tasks.ladder import comparison, plan, report, verdict
 from tasks.ladder.params import LadderParams
 from tasks.ladder.verdict import Cost
 from tasks.params import KEYS
+from tasks.records import Record
 from tasks.scores import agreement, count
 from tasks.select import evidence
 from tasks.select import ladder as ladders
+from tasks.select import stage
 from tests.tasks import evaluated_workspace as made
 
 ACTUAL = [made.CLASSES[number % 3] for number in range(30)]
@@ -200,3 +202,29 @@ def test_the_report_finds_the_ladder_through_its_link(climbed: tuple[Path, plan.
     (root / ladders.FILE).write_text("{")
     with pytest.raises(BadInput, match="expected JSON"):
         ladders.read(root)
+
+
+@pytest.mark.parametrize(("changed", "current"), [
+    (None, True), ("train", False), ("validation", False), ("metric", False),
+])  # fmt: skip
+def test_the_report_shows_no_ladder_of_other_rows_or_of_another_metric(
+    changed: str | None, current: bool, climbed: tuple[Path, plan.Plan, LadderParams]
+) -> None:
+    root, planned, params = climbed
+    report.write(root, root, planned, params, {})
+    (root / links.LADDER).unlink()
+    (root / links.LADDER).symlink_to(root / ladders.FILE)
+    actual = ACTUAL
+    if changed == "validation":
+        actual = ACTUAL[3:]
+        made.write_split(root, "validation", actual)
+    elif changed == "train":
+        made.write_split(root, "train", made.CLASSES * 5)
+    metric = "accuracy" if changed == "metric" else "macro_f1"
+    made.write_params(root, ["own"], select=f"{{draws: 200, metric: {metric}}}")
+    made.write_model(root, "own")
+    made.write_results(root, "own", actual, made.answers(actual, [1, 2]))
+    stage.run(root, None, Record(root, "select"))
+    for name in ("report.md", "report.html"):
+        text = (root / "reports" / name).read_text()
+        assert (ladders.STALE in text, "What each strategy gives" in text) == (not current, current)
