@@ -6,7 +6,6 @@ from tasks.scores import LOWER_IS_BETTER
 from tasks.select import wording
 from tasks.select.ladder import Rung
 
-
 _PHRASES = {
     "pays": ("{} pays", "{} pay"),
     "alone": ("{} pays only while nothing later replaces it", "{} pay only while nothing later replaces them"),
