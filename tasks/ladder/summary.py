@@ -58,7 +58,7 @@ def best(rungs: Sequence[Rung], metric: str) -> str | None:
         return None
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
     top = max(made, key=lambda rung: sign * float(rung.value or 0.0))  # the first, if more are equal
-    on = wording.listed(_on(rungs, top)) or "no strategy"
+    on = wording.listed(_on(rungs, top) or ["no strategy"])
     mean = wording.measure(float(top.value or 0.0))
     return f'Of all these recipes, "{top.name}" has the best mean, {wording.name(metric)} {mean}, with {on}.'
 
