@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import traceback
 
 NAMES = (
     "doors",
@@ -20,10 +21,10 @@ NAMES = (
 def main(words: list[str]) -> None:
     """Runs the benchmark that the first word names, with the other words; all benchmarks where there is none.
 
-    All run even if one falls short.
+    All run even if one falls short or fails.
 
     Raises:
-        SystemExit: if there is none of that name, or one falls short.
+        SystemExit: if there is none of that name, or one falls short or fails.
     """
     names, arguments = words[:1] or NAMES, words[1:]
     failed = []
@@ -35,6 +36,9 @@ def main(words: list[str]) -> None:
             importlib.import_module(f"benchmarks.{name}").main(arguments)
         except SystemExit as error:
             failed.append(f"{name}: {error}")
+        except Exception as error:
+            traceback.print_exc()
+            failed.append(f"{name}: {type(error).__name__}: {error}")
     if failed:
         sys.exit("\n".join(failed))
 

@@ -52,7 +52,7 @@ class Workspace:
 
     def __init__(self, folder: Path, changes: Mapping[str, Any]) -> None:
         self.folder = folder
-        for name in ("flows", "tasks", "models/encoders/none", "models/ensembles", "models/students", "data/source"):
+        for name in ("flows", "tasks", "models/encoders/none", "data/source"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         # Folders that stages read as a whole must be there, even where nothing is declared that would be in them.
         kept = [

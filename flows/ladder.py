@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows import ladder_workspace, overrides, summary, workspace
+from flows import ladder_workspace, links, overrides, summary, workspace
 from flows.display import Display
 from flows.explain import survey
 from flows.session import opened
@@ -56,7 +56,9 @@ def make(start: Path, display: Display, run: Run, seeds: int | None = None, wait
             failures = _bring_up(folder, display, run, plan)
         from tasks.ladder import report
 
-        return Made(report.write(folder, root, plan, params, failures), failures)
+        ladder = report.write(folder, root, plan, params, failures)
+        links.refresh_ladder(root)
+        return Made(ladder, failures)
 
 
 def _planned(root: Path, seeds: int | None) -> "tuple[LadderParams, Plan]":

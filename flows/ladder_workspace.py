@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.block import PARAMS, load
+from tasks.errors import BadInput
 from tasks.files import remove, replacing
 
 FOLDER = Path(".regraft/ladder")
@@ -30,24 +31,29 @@ def prepare(root: Path, params: Mapping[str, Any]) -> Path:
     Args:
         root: the project, which must be held.
         params: what its `params.yaml` is to hold.
+
+    Raises:
+        BadInput: if a link in it leads out of it to where something is to be written.
     """
     folder = root / FOLDER
     graph = load(root / _GRAPH)
     linked = [path.relative_to(folder).as_posix() for path in _mirror(root, folder, "", _made(graph))]
     for name in _READ:
-        if (root / name).exists():
-            _link(folder / name, root / name)
-    _write(folder / _GRAPH, (root / _GRAPH).read_text(encoding="utf-8"))
-    _write(folder / _IGNORE, _ignored(root, linked, graph))
-    _write(folder / _CONFIG, _config(root))
+        if (root / name).exists() and (folder / name).resolve() != (root / name).resolve():
+            _link(folder, name, root / name)
+    _write(folder, _GRAPH, (root / _GRAPH).read_text(encoding="utf-8"))
+    _write(folder, _IGNORE, _ignored(root, linked, graph))
+    _write(folder, _CONFIG, _config(root))
     anchored = {name: _anchored(value, root) if name in _WITH_PATHS else value for name, value in params.items()}
-    _write(folder / PARAMS, json.dumps(anchored, indent=1, ensure_ascii=False) + "\n")  # JSON is YAML
+    _write(folder, PARAMS, json.dumps(anchored, indent=1, ensure_ascii=False) + "\n")  # JSON is YAML
     return folder
 
 
 def _mirror(root: Path, folder: Path, below: str, made: set[str]) -> Iterator[Path]:
     """Links to all that lies in the project and is not made by it; yields each link."""
     place = folder / below
+    if below and place.is_symlink():  # linked whole, as long as nothing in it was made
+        place.unlink()
     place.mkdir(parents=True, exist_ok=True)
     for path in place.iterdir():
         if path.is_symlink() and not path.exists():
@@ -55,11 +61,13 @@ def _mirror(root: Path, folder: Path, below: str, made: set[str]) -> Iterator[Pa
     for path in sorted((root / below).iterdir()):
         name = f"{below}/{path.name}" if below else path.name
         if path.name.startswith(".") or name in _OWN or any(_matches(name, pattern) for pattern in made):
+            if name not in _READ and _leads_to(folder / name, path):
+                (folder / name).unlink()  # it is made from now on
             continue
         if path.is_dir() and any(_matches(name, parent) for pattern in made for parent in _parents(pattern)):
             yield from _mirror(root, folder, name, made)
         else:
-            _link(folder / name, path)
+            _link(folder, name, path)
             yield folder / name
 
 
@@ -117,15 +125,30 @@ def _anchored(value: Any, root: Path) -> Any:
     return value if match is None else f"{match['kind'] or ''}{os.path.normpath(root / match['path'])}"
 
 
-def _link(path: Path, target: Path) -> None:
-    if path.is_symlink() and path.readlink() == target:
+def _link(folder: Path, name: str, target: Path) -> None:
+    path = _inside(folder, name)
+    if _leads_to(path, target):
         return
     remove(path)
     with replacing(path) as partial:
         partial.symlink_to(target)
 
 
-def _write(path: Path, text: str) -> None:
+def _leads_to(path: Path, target: Path) -> bool:
+    return path.is_symlink() and path.readlink() == target
+
+
+def _write(folder: Path, name: str, text: str) -> None:
+    path = _inside(folder, name)
     if path.is_symlink() or not path.is_file() or path.read_text(encoding="utf-8") != text:
         with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8")
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A path of the workspace; refused where a link on the way would have the project's own files replaced."""
+    path = folder / name
+    if not path.parent.resolve().is_relative_to(folder.resolve()):
+        where = f"{FOLDER}/{name}"
+        raise BadInput(where, "a path within the ladder's own folder", "a link that leads out", f"Remove {FOLDER}.")
+    return path

@@ -54,6 +54,11 @@ def refresh(root: Path) -> None:
     _keep_one(root / LADDER, _ladder(root))
 
 
+def refresh_ladder(root: Path) -> None:
+    """Brings the link to the ladder up to date, so that DVC sees one that was just made."""
+    _keep_one(root / LADDER, _ladder(root))
+
+
 def _libraries(node: Any) -> set[str]:
     if isinstance(node, str):
         return {node.removeprefix(f"{LIBRARIES}/")} if node.startswith(f"{LIBRARIES}/") else set()

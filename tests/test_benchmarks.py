@@ -91,8 +91,11 @@ def test_all_benchmarks_run_even_if_one_falls_short(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "benchmarks.second", SimpleNamespace(main=ran.append))
     with pytest.raises(SystemExit, match="first: too slow"):
         command.main([])
+    monkeypatch.setitem(sys.modules, "benchmarks.first", SimpleNamespace(main=int))  # int([]) is a TypeError
+    with pytest.raises(SystemExit, match="first: TypeError"):
+        command.main([])
     command.main(["second", "an argument"])
-    assert ran == [[], ["an argument"]]
+    assert ran == [[], [], ["an argument"]]
     with pytest.raises(SystemExit, match="no benchmark 'third'"):
         command.main(["third"])
 

@@ -1,4 +1,4 @@
-"""What strategies give: the bootstrap of rungs, over rows and seeds at once."""
+"""What strategies give: the bootstrap of rungs over rows, widened by what other seeds would change."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +12,10 @@ from tasks.select.evidence import Evidence
 def replicates(
     found: Evidence, rungs: Mapping[str, Sequence[str]], metric: str, *, draws: int, seed: int
 ) -> dict[str, Floats]:
-    """Measures each rung on `draws` samples of rows and seeds.
+    """Measures each rung on `draws` samples of rows.
 
-    In each draw the rows are sampled with replacement, and independently of them the seeds; a rung's value is the mean
-    over the sampled seeds of the metric on the sampled rows. Rows and seeds are the same for all rungs in a draw, so
-    that differences of rungs are paired (Owen 2007, "The pigeonhole bootstrap", sections 1 and 3).
+    A rung's value is the mean over its seeds of the metric on the sampled rows, which are the same for all rungs in a
+    draw, so that differences of rungs are paired. What the seeds add is for `seed_noise`.
 
     Args:
         rungs: from the name of a rung to its candidates, one a seed, in the order of the seeds.
@@ -28,18 +27,24 @@ def replicates(
     outcomes = [found.named(name).outcome for name in names]
     values = replicate(found.actual, outcomes, [metric], classes=len(found.classes), draws=draws, seed=seed)[metric]
     by_name = dict(zip(names, values, strict=True))
-    count = len(next(iter(rungs.values())))
-    shares = seed_shares(count, draws, seed)
-    return {
-        rung: np.einsum("ds,sd->d", shares, np.stack([by_name[name] for name in candidates]))
-        for rung, candidates in rungs.items()
-    }
+    return {rung: np.mean([by_name[name] for name in candidates], axis=0) for rung, candidates in rungs.items()}
 
 
-def seed_shares(count: int, draws: int, seed: int) -> Floats:
-    """What each seed counts in each draw, [draws, count], each row summing to 1."""
+def seed_noise(differences: Sequence[float], draws: int, seed: int) -> Floats:
+    """How far the mean difference of two rungs may be off because of their few seeds, [draws].
+
+    Draws of s / sqrt(n) times Student's t with n - 1 degrees of freedom (Student 1908, "The probable error of a mean"),
+    s being the standard deviation of the differences. Seeds drawn with replacement would vary by less than that: the
+    variance of n that are drawn is too small by (n - 1) / n, and its tails are those of a normal distribution at best,
+    which matters with three.
+
+    Args:
+        differences: of the metric, one a seed; at least two.
+    """
+    count = len(differences)
     random = np.random.default_rng([seed, count])  # another stream than that of the rows
-    return random.multinomial(count, np.full(count, 1 / count), size=draws) / count
+    spread = float(np.std(differences, ddof=1)) / float(np.sqrt(count))
+    return spread * random.standard_t(count - 1, size=draws)
 
 
 def sign(metric: str) -> float:

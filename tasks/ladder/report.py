@@ -15,6 +15,7 @@ from tasks.ladder.verdict import Cost
 from tasks.records import FOLDER as RECORDS
 from tasks.scores import Floats
 from tasks.select import evidence, ladder_picture, template
+from tasks.select import ladder as ladders
 from tasks.select.evidence import Evidence
 from tasks.select.ladder import FILE, Gain, Ladder, Rung
 from tasks.select.params import SelectParams
@@ -83,7 +84,7 @@ def compare(
         if pair is not None:
             with_it, without = (measured[index] for index in pair)
             if with_it is not None and without is not None:
-                gain = _gain(with_it, without, select, params)
+                gain = _gain(with_it, without, select, params, plan.seeds[0])
         unchanged = pair is not None and plan.rungs[pair[0]].candidates == plan.rungs[pair[1]].candidates
         rungs.append(_rung(planned, measured[number], gain, unchanged, reasons[number]))
     return Ladder(
@@ -91,9 +92,10 @@ def compare(
         level=select.level,
         draws=select.draws,
         rows=len(found.actual),
+        data=ladders.data(workspace),
         seeds=list(plan.seeds),
         headline=summary.headline(rungs, select.metric),
-        sentences=summary.sentences(rungs),
+        sentences=summary.sentences(rungs, select.metric),
         rule=verdict.rule(params.cost_factor, params.least_gain),
         rungs=rungs,
     )
@@ -130,19 +132,21 @@ def _seconds(item: str, records: Sequence[Path]) -> float | None:
     return None
 
 
-def _gain(with_it: _Measured, without: _Measured, select: SelectParams, params: LadderParams) -> Gain:
+def _gain(with_it: _Measured, without: _Measured, select: SelectParams, params: LadderParams, seed: int) -> Gain:
     from tasks.select.bootstrap import interval
 
     sign = comparison.sign(select.metric)
     value = sign * (_mean(with_it.values) - _mean(without.values))
-    low, high = interval(sign * (with_it.draws - without.draws), select.level)
+    by_seed = [sign * (own - other) for own, other in zip(with_it.values, without.values, strict=True)]
+    noise = comparison.seed_noise(by_seed, select.draws, seed)
+    low, high = interval(sign * (with_it.draws - without.draws) + noise, select.level)
     costs = _cost(with_it, without), _cost(without, with_it)
     much = verdict.costs_much(*costs, params.cost_factor)
     return Gain(
         value=value,
         low=low,
         high=high,
-        better_seeds=sum(sign * (own - other) > 0 for own, other in zip(with_it.values, without.values, strict=True)),
+        better_seeds=sum(difference > 0 for difference in by_seed),
         extra_seconds=round(costs[0].seconds - costs[1].seconds, 3),
         extra_latency_ms=round(costs[0].latency_ms - costs[1].latency_ms, 3),
         word=verdict.word(value, low, high, much, params.least_gain),

@@ -1,14 +1,18 @@
 """`reports/ladder.json`: what each strategy gives, as `regraft ladder` found it; a part of the report page."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks import block, links
+from tasks import block, links, rows
 from tasks.block import Block
 from tasks.errors import BadInput, ParamsError
 from tasks.files import read_json
 
 FILE = Path("reports/ladder.json")
+STALE = "A ladder of earlier rows is in reports/ladder.html; run `regraft ladder`."
+"""What the report says in place of a ladder that was not made of the present rows and metric."""
 NONE = "none\n"
 """What the link holds where no ladder has been made."""
 
@@ -78,6 +82,8 @@ class Ladder(Block):
     """Samples of the bootstrap."""
     rows: int
     """Validation rows that the recipes are compared on."""
+    data: str
+    """SHA-256 of the ids and labels of the train and validation rows."""
     seeds: list[int]
     """Of the models of each recipe."""
     headline: str
@@ -98,6 +104,21 @@ class Ladder(Block):
     def ablation(self) -> list[Rung]:
         """The full recipe without each strategy."""
         return [rung for rung in self.rungs if rung.kind == "ablation"]
+
+
+def data(root: Path) -> str:
+    """The SHA-256 of the ids and labels of a workspace's train and validation rows, in hexadecimal.
+
+    An id is made of a row's content, or is the user's own. So a ladder is known to be of these rows.
+    """
+    tables = [rows.read(root / f"data/clean/{split}.parquet", ["id", "label"]) for split in ("train", "validation")]
+    content = [[rows.strings(table, column) for column in ("id", "label")] for table in tables]
+    return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()
+
+
+def is_current(ladder: Ladder, root: Path, metric: str) -> bool:
+    """Whether a ladder was made of the workspace's present rows, by the metric that its candidates are chosen by."""
+    return ladder.metric == metric and ladder.data == data(root)
 
 
 def read(root: Path) -> Ladder | None:

@@ -20,6 +20,7 @@ from tasks.select import (
     whisker,
     wording,
 )
+from tasks.select import ladder as ladders
 from tasks.select.adaptation import Adapted
 from tasks.select.choice import Choice, Standing
 from tasks.select.evidence import Evidence
@@ -67,7 +68,11 @@ def write(
         adapted: what is known of the adapted encoders.
         ladder: what each strategy gives, None where no ladder has been made.
     """
+    # One of other rows would be read as if it were of these.
+    stale = ladder is not None and not ladders.is_current(ladder, root, params.metric)
+    ladder = None if stale else ladder
     facts = _facts(root, evidence, choice, examination, params, declared) | {"adapted": adapted, "ladder": ladder}
+    facts["ladder_note"] = ladders.STALE if stale else None
     facts["ladder_picture"] = None if ladder is None else ladder_picture.draw(ladder)
     for name in ("report.md", "report.html"):
         with replacing(root / FOLDER / name) as partial:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flows.ladder_workspace import FOLDER, prepare
+from tasks.errors import BadInput
 from tests.imports import ROOT
 
 PARAMS: dict[str, Any] = {"seed": 1, "ingest": {"sources": ["data/source/*.csv"]}}
@@ -93,3 +94,33 @@ def test_it_follows_the_project_and_touches_nothing_that_is_right(root: Path) ->
     assert not (folder / "data" / "extra").is_symlink()
     assert (folder / "new.csv").samefile(root / "new.csv")
     assert made.read_text() == "made here"
+
+
+@pytest.mark.parametrize("output", ["mine/made.txt", "mine/deep/made.txt", "mine"])
+def test_a_folder_that_comes_to_hold_an_output_is_linked_no_more_and_the_user_s_files_survive(
+    root: Path, output: str
+) -> None:
+    (root / "mine/deep").mkdir()
+    (root / "mine/deep/own.txt").write_text("own")
+    folder = prepare(root, PARAMS)
+    assert (folder / "mine").is_symlink()
+    graph = f"stages:\n  made:\n    cmd: make\n    outs: [{output}]\n"
+    (root / "dvc.yaml").write_text(graph)
+    prepare(root, PARAMS)
+    prepare(root, PARAMS)
+    assert not (folder / "mine").is_symlink()
+    for name, content in (("mine/vectors.txt", "a: 1\n"), ("mine/deep/own.txt", "own")):
+        assert not (root / name).is_symlink()
+        assert (root / name).read_text() == content
+        if output != "mine":
+            assert (folder / name).samefile(root / name)
+
+
+def test_nothing_is_written_through_a_link_that_leads_out(root: Path) -> None:
+    folder = prepare(root, PARAMS)
+    (folder / ".dvc/config").write_text("mine")
+    (folder / ".dvc").rename(root / "elsewhere")
+    (folder / ".dvc").symlink_to(root / "elsewhere")
+    with pytest.raises(BadInput, match="a link that leads out"):
+        prepare(root, PARAMS)
+    assert (root / "elsewhere/config").read_text() == "mine"

@@ -18,9 +18,11 @@ from tasks.ladder import comparison, plan, report, verdict
 from tasks.ladder.params import LadderParams
 from tasks.ladder.verdict import Cost
 from tasks.params import KEYS
+from tasks.records import Record
 from tasks.scores import agreement, count
-from tasks.select import evidence
+from tasks.select import evidence, stage
 from tasks.select import ladder as ladders
+from tasks.select.bootstrap import interval
 from tests.tasks import evaluated_workspace as made
 
 ACTUAL = [made.CLASSES[number % 3] for number in range(30)]
@@ -56,22 +58,25 @@ def test_draws_of_rungs_are_those_of_a_bootstrap_done_by_hand(climbed: tuple[Pat
     found = evidence.read(root, made.candidates(candidates), "validation")
     drawn = comparison.replicates(found, {"plain": candidates}, "macro_f1", draws=4, seed=7)["plain"]
     rows = np.random.default_rng(7).integers(0, 30, size=(30, 4))
-    shares = comparison.seed_shares(3, 4, 7)
     for draw in range(4):
         values = []
         for name in candidates:
             predicted = found.named(name).outcome.predicted
             chosen = rows[:, draw]
             values.append(float(agreement(count(found.actual[chosen], predicted[chosen], 3))["macro_f1"]))
-        assert drawn[draw] == pytest.approx(float(shares[draw] @ values))
+        assert drawn[draw] == pytest.approx(np.mean(values))
 
 
-def test_seeds_are_drawn_with_replacement_and_count_as_a_whole_one() -> None:
-    shares = comparison.seed_shares(3, 500, 1)
-    assert np.allclose(shares.sum(axis=1), 1)
-    assert {round(float(share) * 3) for share in shares.ravel()} == {0, 1, 2, 3}
-    assert abs(shares.mean(axis=0) - 1 / 3).max() < 0.05
-    assert (comparison.seed_shares(3, 500, 1) == shares).all()
+def test_two_equal_recipes_of_three_seeds_are_seldom_told_apart() -> None:
+    random = np.random.default_rng(3)
+    trials = 1000
+    kept = 0
+    for trial in range(trials):
+        differences = random.normal(size=3)
+        low, _ = interval(differences.mean() + comparison.seed_noise(differences.tolist(), 1000, trial), 0.95)
+        kept += low > 0
+    assert 0.005 < kept / trials < 0.05
+    assert not comparison.seed_noise([0.1, 0.1, 0.1], 50, 1).any(), "seeds that agree add nothing"
 
 
 @pytest.mark.parametrize(
@@ -200,3 +205,29 @@ def test_the_report_finds_the_ladder_through_its_link(climbed: tuple[Path, plan.
     (root / ladders.FILE).write_text("{")
     with pytest.raises(BadInput, match="expected JSON"):
         ladders.read(root)
+
+
+@pytest.mark.parametrize(("changed", "current"), [
+    (None, True), ("train", False), ("validation", False), ("metric", False),
+])  # fmt: skip
+def test_the_report_shows_no_ladder_of_other_rows_or_of_another_metric(
+    changed: str | None, current: bool, climbed: tuple[Path, plan.Plan, LadderParams]
+) -> None:
+    root, planned, params = climbed
+    report.write(root, root, planned, params, {})
+    (root / links.LADDER).unlink()
+    (root / links.LADDER).symlink_to(root / ladders.FILE)
+    actual = ACTUAL
+    if changed == "validation":
+        actual = ACTUAL[3:]
+        made.write_split(root, "validation", actual)
+    elif changed == "train":
+        made.write_split(root, "train", made.CLASSES * 5)
+    metric = "accuracy" if changed == "metric" else "macro_f1"
+    made.write_params(root, ["own"], select=f"{{draws: 200, metric: {metric}}}")
+    made.write_model(root, "own")
+    made.write_results(root, "own", actual, made.answers(actual, [1, 2]))
+    stage.run(root, None, Record(root, "select"))
+    for name in ("report.md", "report.html"):
+        text = (root / "reports" / name).read_text()
+        assert (ladders.STALE in text, "What each strategy gives" in text) == (not current, current)
