@@ -365,5 +365,5 @@ def test_a_student_has_a_name_of_its_own() -> None:
     student = STUDENT | {"teacher": {"model": "candidates/finetune", "predictions": "out_of_fold/finetune"}}
     with pytest.raises(ParamsError, match=r"students\.frozen: expected a name that none of candidates has, given"):
         check_tree(DEFAULT | {"students": {"frozen": student}})
-    with pytest.raises(ParamsError, match=r"students: expected a mapping, \{\} for none, given None"):
+    with pytest.raises(ParamsError, match=r"students: expected a mapping, \{\} for none, given nothing"):
         check_tree({name: value for name, value in DEFAULT.items() if name != "students"})
