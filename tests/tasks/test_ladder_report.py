@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from tasks import block, links
 from tasks.errors import BadInput
@@ -214,7 +215,11 @@ def test_the_report_shows_no_ladder_of_other_rows_or_of_another_metric(
     changed: str | None, current: bool, climbed: tuple[Path, plan.Plan, LadderParams]
 ) -> None:
     root, planned, params = climbed
-    report.write(root, root, planned, params, {})
+    headline = str(escape(report.write(root, root, planned, params, {}).headline))
+    told = f'<p class="lead">{headline}</p>'
+    page = (root / "reports/ladder.html").read_text()
+    assert f"<h1>{headline}</h1>" in page
+    assert told not in page, "it is the title there already"
     (root / links.LADDER).unlink()
     (root / links.LADDER).symlink_to(root / ladders.FILE)
     actual = ACTUAL
@@ -231,3 +236,4 @@ def test_the_report_shows_no_ladder_of_other_rows_or_of_another_metric(
     for name in ("report.md", "report.html"):
         text = (root / "reports" / name).read_text()
         assert (ladders.STALE in text, "What each strategy gives" in text) == (not current, current)
+    assert (told in text) == current, "the page says what it all comes to"
