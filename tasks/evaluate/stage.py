@@ -31,9 +31,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
             candidate does not know, or its probabilities are not usable.
     """
     if item is None:
-        raise BadInput(
-            "evaluate", "the name of a candidate or an ensemble", "none", "Run `python -m tasks evaluate NAME`."
-        )
+        wanted = "the name of a candidate, a student or an ensemble"
+        raise BadInput("evaluate", wanted, "none", "Run `python -m tasks evaluate NAME`.")
     params = block.read(root, "evaluate", EvaluateParams)
     computing = compute.read(root)
     table = rows.read(root / VALIDATION, ["id", "text", "label"])

@@ -61,7 +61,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
             unknown class, or training diverges.
     """
     if item is None:
-        raise BadInput("python -m tasks finetune", "the name of a candidate", "none", "Give one of `candidates`.")
+        fix = "Give one of `candidates` or `students`."
+        raise BadInput("python -m tasks finetune", "the name of a candidate or a student", "none", fix)
     contestant = contestants.find(root, item)
     params = _params(contestant)
     at = f"{contestant.block}.{item}"

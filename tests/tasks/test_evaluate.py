@@ -193,6 +193,11 @@ def test_no_validation_rows_are_refused(workspace: Path) -> None:
         evaluate(workspace)
 
 
+def test_a_name_is_asked_for_and_it_is_said_of_what(workspace: Path) -> None:
+    with pytest.raises(BadInput, match="a candidate, a student or an ensemble"):
+        stage.run(workspace, None, Record(workspace, "evaluate"))
+
+
 def test_a_candidate_that_was_not_trained_is_refused(workspace: Path) -> None:
     with pytest.raises(BadInput, match="regraft run"):
         evaluate(workspace, "absent")
