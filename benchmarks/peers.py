@@ -20,6 +20,7 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from benchmarks.clock import Clock, Curve
 from benchmarks.labelled import Labelled
+from benchmarks.quiet import QUIET
 from tasks.encoder import run_batched
 
 _EVALUATION_TOKENS = 4096
@@ -70,12 +71,7 @@ def train(peer: Peer, encoder: Path, train_rows: Labelled, test_rows: Labelled, 
         per_device_train_batch_size=peer.batch_rows,
         learning_rate=peer.learning_rate,
         train_sampling_strategy="group_by_length" if peer.dynamic else "random",
-        save_strategy="no",
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-        dataloader_pin_memory=False,
+        **QUIET,
     )
     trainer = Trainer(
         model=model,

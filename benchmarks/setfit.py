@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.labelled import Labelled
+from benchmarks.quiet import QUIET
 
 ITERATIONS = 20
 """Pairs of one class, and as many of two classes, that each row begins."""
@@ -65,12 +66,7 @@ def predict(
         learning_rate=2e-5,
         warmup_steps=0.1,  # a share, as it is below 1
         seed=1,
-        save_strategy="no",
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-        dataloader_pin_memory=False,
+        **QUIET,
     )
     trainer = SentenceTransformerTrainer(
         model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=CosineSimilarityLoss(model)
