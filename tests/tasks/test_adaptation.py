@@ -119,6 +119,21 @@ def test_a_run_that_is_killed_after_its_training_does_not_train_again(
     assert files(run(root, tiny_encoder)) == whole
 
 
+def test_another_encoder_beside_it_takes_no_training(
+    root: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run(root, tiny_encoder)
+    before = files(folder), curve(root)
+    monkeypatch.delattr(Adaptation, "_epoch")
+    own = {"source": f"path:{tiny_encoder}", **RECIPES["mlm"]}
+    declare(root, **{NAME: own, "plain": {"source": f"path:{tiny_encoder}"}})
+    adapt.run(root, NAME, Record(root, f"adapt@{NAME}"))
+    assert (files(folder), curve(root)) == before
+    declare(root, **{NAME: own | {"checkpoint_steps": 400}})
+    with pytest.raises(AttributeError, match="_epoch"):  # a key of its own: it would train
+        adapt.run(root, NAME, Record(root, f"adapt@{NAME}"))
+
+
 def test_another_process_gives_the_same_bytes(root: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     recipe = {"encoder_dropout": 0.1, "mask_share": 0.4}
     whole = files(run(root, tiny_encoder, **recipe))
