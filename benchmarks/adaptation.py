@@ -56,6 +56,8 @@ TEXTS = 40_000
 def main(arguments: list[str]) -> None:
     """Prints, for each candidate, the means with the plain and the adapted encoder, and the gain with its interval.
 
+    Before that, a line for each model as it is there.
+
     Raises:
         SystemExit: if there is no such set.
     """
@@ -91,6 +93,8 @@ def run(name: str, seeds: int, texts: int, count: int | None) -> "Found":
                 )
                 for split, some in zip(("validation", "test"), answers, strict=True):
                     found.setdefault((candidate, split), []).append(some)
+                reached = ", ".join(f"{some.score('accuracy'):.4f}" for some in answers)
+                print(f"{name} seed {seed}: {candidate:16} accuracy {reached} on validation, test rows", flush=True)
     return found
 
 
@@ -132,14 +136,17 @@ def table(name: str, found: "Found") -> Iterator[str]:
     """The lines that tell of one data set."""
     from benchmarks.answers import gain
 
-    yield f"{name:8} {'candidate':9} {'rows':10} {'metric':9} {'plain':>7} {'adapted':>7} {'gain':>8}  95 % interval"
+    heads = f"{'candidate':9} {'rows':10} {'metric':9} {'plain':>7} {'adapted':>7} {'gain':>8}"
+    yield f"{name:8} {heads}  95 % interval; each seed"
     for candidate in CANDIDATES:
         for split in ("validation", "test"):
             plain, adapted = (found[f"{candidate}{twin}", split] for twin in ("", "_adapted"))
             for metric in METRICS:
                 means = [statistics.fmean(some.score(metric) for some in pair) for pair in (plain, adapted)]
                 difference = gain(adapted, plain, metric)
+                seeds = " ".join(f"{value:+.4f}" for value in difference.by_seed)
                 yield (
                     f"{name:8} {candidate:9} {split:10} {metric:9} {means[0]:7.4f} {means[1]:7.4f} "
-                    f"{difference.mean:+8.4f}  {difference.low:+.4f} to {difference.high:+.4f}, {difference.verdict}"
+                    f"{difference.mean:+8.4f}  {difference.low:+.4f} to {difference.high:+.4f}, "
+                    f"{difference.verdict}; {seeds}"
                 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks import compute, predictions, rows
+from tasks.ladder.comparison import seed_noise
 from tasks.model import load
 from tasks.scores import Floats, Ints, summary
 from tasks.select.bootstrap import Outcome, interval, replicate
@@ -37,14 +38,19 @@ class Gain:
     """How much better one recipe is than another.
 
     Attributes:
-        mean: of the difference over seeds; negative if it is worse.
-        low: lower end of its interval.
+        by_seed: the differences; negative where it is worse.
+        low: lower end of the interval of their mean.
         high: upper end.
     """
 
-    mean: float
+    by_seed: tuple[float, ...]
     low: float
     high: float
+
+    @property
+    def mean(self) -> float:
+        """The mean difference over seeds."""
+        return float(np.mean(self.by_seed))
 
     @property
     def verdict(self) -> str:
@@ -79,25 +85,32 @@ def on_validation(root: Path, name: str) -> Answers:
 
 
 def gain(own: Sequence[Answers], other: Sequence[Answers], metric: str) -> Gain:
-    """The mean gain over seeds, with an interval from a paired bootstrap over the rows.
+    """The mean gain over seeds, with an interval from a paired bootstrap over the rows, widened by the seeds.
 
     All models of both recipes are measured on the same samples of the rows, and the difference of the two means over
-    seeds is taken in each. So the interval is for these seeds; how far other seeds would change it, their scores show.
+    seeds is taken in each. To these `seed_noise` adds how far the mean may be off because of its few seeds. A single
+    seed tells nothing of others, so that its interval is of the rows alone.
 
     Args:
         own: the answers of one recipe, one a seed.
-        other: those of the recipe to compare with, on the same rows in the same order.
+        other: those of the recipe to compare with, of the same seeds, on the same rows in the same order.
         metric: `accuracy` or another measure that is better upwards.
+
+    Raises:
+        ValueError: if there are not as many of each, or they are not answers to the same rows.
     """
     actual = own[0].actual
+    by_seed = tuple(one.score(metric) - two.score(metric) for one, two in zip(own, other, strict=True))
     if any(not np.array_equal(answers.actual, actual) for answers in (*own, *other)):
         raise ValueError("answers to other rows, or of models with other classes")
     outcomes = [Outcome.of(answers.actual, answers.probabilities) for answers in (*own, *other)]
     classes = own[0].probabilities.shape[1]
     values = replicate(actual, outcomes, [metric], classes=classes, draws=_DRAWS, seed=_SEED)[metric]
-    low, high = interval(values[: len(own)].mean(axis=0) - values[len(own) :].mean(axis=0), _LEVEL)
-    mean = np.mean([answers.score(metric) for answers in own]) - np.mean([answers.score(metric) for answers in other])
-    return Gain(float(mean), low, high)
+    differences = values[: len(own)].mean(axis=0) - values[len(own) :].mean(axis=0)
+    if len(by_seed) > 1:
+        differences = differences + seed_noise(by_seed, _DRAWS, _SEED)
+    low, high = interval(differences, _LEVEL)
+    return Gain(by_seed, low, high)
 
 
 def _numbers(labels: Sequence[str], classes: Sequence[str]) -> Ints:

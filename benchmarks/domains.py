@@ -1,8 +1,9 @@
 """`python -m benchmarks domains [--seeds N] [--target N] [--source N]`: from one domain to another.
 
-The task is the same, positive or negative; the source domain is film reviews (SST-2), of which there are many rows, and
-the target domain comments of an internet forum (GoEmotions), of which there are few. Four ways to a classifier of
-comments are measured on the target's published test rows: docs/domains.md has the commands of the third.
+The task is the same, positive or negative; the source domain is film reviews (SST-2), of which there are many rows,
+and the target domain comments of an internet forum (GoEmotions), of which there are few; each seed draws other train
+rows of both. Four ways to a classifier of comments are measured on the target's published test rows: docs/domains.md
+has the commands of the third.
 
 `--write` writes the files that docs/domains.md reads, and measures nothing.
 """
@@ -63,24 +64,26 @@ def main(arguments: list[str]) -> None:
     found: dict[str, list[Answers]] = {name: [] for name in WAYS}
     for seed in range(1, given.seeds + 1):
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder), given.source, given.target, given.rows)
+            write(Path(folder), given.source, given.target, given.rows, seed)
             for name, answers in run(Path(folder), seed).items():
                 found[name].append(answers)
+                print(f"seed {seed}: {name:20} {answers.score('accuracy'):.4f}", flush=True)
     _print(found)
 
 
-def write(folder: Path, source: int, target: int, count: int | None = None) -> None:
+def write(folder: Path, source: int, target: int, count: int | None = None, seed: int = 1) -> None:
     """Writes train rows of both domains, drawn at random, and the target's test rows, as CSV.
 
     Args:
         count: test rows, at most.
+        seed: of the draw of train rows, which is a part of what is left to chance.
     """
     from benchmarks.labelled import read, write_csv
 
     texts, labels = read("sst2", "train")
     long = [(text, label) for text, label in zip(texts, labels, strict=True) if len(text.split()) >= _FEWEST_WORDS]
-    write_csv(folder / MOVIES, _some(long, source))
-    write_csv(folder / COMMENTS, _some(comments("train"), target))
+    write_csv(folder / MOVIES, _some(long, source, seed))
+    write_csv(folder / COMMENTS, _some(comments("train"), target, seed))
     write_csv(folder / TEST, comments("test")[:count])
 
 
@@ -98,8 +101,8 @@ def comments(split: str) -> list[tuple[str, str]]:
     return found
 
 
-def _some(rows: list[tuple[str, str]], count: int) -> list[tuple[str, str]]:
-    return [rows[number] for number in np.random.default_rng(1).permutation(len(rows))[:count]]
+def _some(rows: list[tuple[str, str]], count: int, seed: int) -> list[tuple[str, str]]:
+    return [rows[number] for number in np.random.default_rng(seed).permutation(len(rows))[:count]]
 
 
 def run(folder: Path, seed: int) -> "dict[str, Answers]":

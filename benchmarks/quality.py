@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
 
 
 def run(recipe: Recipe) -> Result:
-    """Trains what the recipe declares once a seed, and lets its contestant answer the test rows.
+    """Trains what the recipe declares once a seed, lets its contestant answer the test rows, and prints what it has.
 
     The pipeline itself would open them for the candidate that wins alone; here the contestant was declared before.
     """
@@ -79,6 +79,7 @@ def run(recipe: Recipe) -> Result:
             scores.append(on_test(workspace.folder, recipe.contestant).score(recipe.metric))
             fits = [workspace.json(f"costs/fit/{name}.json")["fit_seconds"] for name in recipe.candidates]
             seconds.append(float(sum(fits)))
+            print(f"{recipe.data} {recipe.name} seed {seed}: {scores[-1]:.4f} in {seconds[-1]:.0f} s", flush=True)
     return Result(recipe, scores, seconds)
 
 

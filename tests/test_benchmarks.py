@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import peers, quality, textbook
+from benchmarks import answers, peers, quality, textbook
 from benchmarks.clock import Clock, race
 from benchmarks.labelled import Labelled
 from benchmarks.recipes import RECIPES, SETS, Recipe
@@ -51,6 +51,29 @@ def test_members_of_an_ensemble_have_other_seeds_in_each_run() -> None:
 def test_no_two_recipes_of_a_set_have_one_name() -> None:
     names = [(recipe.data, recipe.name) for recipe in RECIPES]
     assert len(set(names)) == len(names)
+
+
+def test_a_line_is_printed_as_each_seed_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = []
+
+    class Idle:
+        def __init__(self, folder: Path, changes: Any) -> None:
+            self.folder = folder
+
+        def regraft(self, *arguments: str) -> None:
+            printed.append(capsys.readouterr().out)
+
+        def json(self, path: str) -> Any:
+            return {"fit_seconds": 2.0}
+
+    monkeypatch.setattr(quality, "Workspace", Idle)
+    monkeypatch.setattr(quality, "data", Path)
+    monkeypatch.setattr(answers, "on_test", lambda root, contestant: SimpleNamespace(score=lambda metric: 0.5))
+    quality.run(Recipe("trec6", "best", {}, {"one": {}, "two": {}}, 0.5, ensemble={"members": ["one", "two"]}))
+    printed.append(capsys.readouterr().out)
+    assert printed == ["", *(f"trec6 best seed {seed}: 0.5000 in 4 s\n" for seed in (1, 2, 3))]
 
 
 @pytest.mark.parametrize(("scores", "short"), [([0.90, 0.95], False), ([0.90, 0.93], True)])

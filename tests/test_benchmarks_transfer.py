@@ -1,5 +1,6 @@
 """The benchmarks of transfer, adaptation and distillation measure what they say, on small sets."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -135,14 +136,27 @@ def made_up(right: Sequence[bool]) -> Answers:
 
 
 def test_a_gain_is_that_of_the_means_over_seeds() -> None:
-    own = [made_up([True] * 90 + [False] * 10), made_up([True] * 70 + [False] * 30)]
-    other = [made_up([True] * 60 + [False] * 40)] * 2
+    own = [made_up([True] * 80 + [False] * 20)] * 3
+    other = [made_up([True] * 60 + [False] * 40)] * 3
     found = answers.gain(own, other, "accuracy")
     assert found.mean == pytest.approx(0.2)
     assert 0.1 < found.low < 0.2 < found.high < 0.3
     assert found.verdict == "pays"
     assert answers.gain(other, own, "accuracy").verdict == "does harm"
     assert answers.gain(own, own, "accuracy").verdict == "not shown to pay"
+
+
+def test_seeds_that_disagree_widen_the_interval_of_their_gain() -> None:
+    own = [made_up([True] * right + [False] * (100 - right)) for right in (90, 80, 70)]
+    other = [made_up([True] * 60 + [False] * 40)] * 3
+    found = answers.gain(own, other, "accuracy")
+    assert found.by_seed == pytest.approx((0.3, 0.2, 0.1))
+    assert found.mean == pytest.approx(0.2)
+    assert found.low < 0 < found.high, "three seeds that differ by so much are few"
+    alone = answers.gain(own[:1], other[:1], "accuracy")
+    assert 0.2 < alone.low < alone.mean < alone.high < 0.4, "a single seed tells nothing of others"
+    with pytest.raises(ValueError, match="zip"):
+        answers.gain(own, other[:2], "accuracy")
 
 
 def test_answers_to_other_rows_are_not_compared() -> None:
@@ -193,8 +207,34 @@ def test_the_table_of_adaptation_says_which_way_it_fell() -> None:
         ("finetune", "test"): [good], ("finetune_adapted", "test"): [good],
     }  # fmt: skip
     lines = [line for line in adaptation.table("fomc", found) if " accuracy " in line]
-    assert [line.rpartition(", ")[2] for line in lines] == ["pays", "does harm", "not shown to pay", "not shown to pay"]
+    verdicts = [line.rpartition(", ")[2] for line in lines]
+    assert verdicts == [
+        "pays; +0.3500", "does harm; -0.3500", "not shown to pay; +0.0000", "not shown to pay; +0.0000",
+    ]  # fmt: skip
     assert "0.6000  0.9500  +0.3500" in lines[0]
+
+
+def test_adaptation_tells_of_each_model_as_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = []
+
+    class Idle:
+        def __init__(self, folder: Path, changes: Any) -> None:
+            self.folder = folder
+
+        def regraft(self, *arguments: str) -> None:
+            printed.append(capsys.readouterr().out)
+
+    monkeypatch.setattr(adaptation, "Workspace", Idle)
+    monkeypatch.setattr(adaptation, "write", lambda *given: {"train": Path("train"), "test": Path("test")})
+    for name in ("on_validation", "on_test"):
+        monkeypatch.setattr(answers, name, lambda root, contestant: made_up([True, False]))
+    found = adaptation.run("fomc", 2, 10, None)
+    assert {len(some) for some in found.values()} == {2}
+    assert printed[0] == ""
+    assert printed[1].count("\n") == 4
+    assert "fomc seed 1: finetune_adapted accuracy 0.5000, 0.5000" in printed[1]
 
 
 def test_a_sample_keeps_whole_rows_in_their_order(tmp_path: Path) -> None:
@@ -229,6 +269,21 @@ def test_comments_are_positive_or_negative_or_left_out(two_domains: Path) -> Non
     domains.write(two_domains, source=10, target=2)
     assert (two_domains / domains.MOVIES).read_text(encoding="utf-8").count("\n") == 1 + 2, "short phrases are left out"
     assert len((two_domains / domains.COMMENTS).read_text(encoding="utf-8").splitlines()) >= 1 + 2
+
+
+def test_each_seed_draws_other_rows_of_both_domains(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(str(number), "positive") for number in range(50)]
+    drawn = [domains._some(rows, 10, seed) for seed in (1, 2, 1)]
+    assert drawn[0] == drawn[2] != drawn[1]
+    assert len(set(drawn[1])) == 10
+    seeds = []
+    monkeypatch.setattr(domains, "write", lambda folder, source, target, count, seed: seeds.append(seed))
+    monkeypatch.setattr(domains, "run", lambda folder, seed: dict.fromkeys(domains.WAYS, made_up([True, False] * 20)))
+    domains.main(["--seeds", "2"])
+    assert seeds == [1, 2]
+    assert "seed 2: both together        0.5000\n" in capsys.readouterr().out
 
 
 def test_every_emotion_is_of_one_sort() -> None:
@@ -275,15 +330,18 @@ def test_students_are_made_of_parameters_that_there_are() -> None:
     assert {student.teacher.name for student in checked.students.values()} == {distillation.TEACHER}
 
 
-@pytest.mark.parametrize(("first", "second", "third", "told"), [
-    ((600.0, 40), (5.0, 0), (60.0, 10), ""), ((601.0, 40), (5.0, 0), (60.0, 10), "601 s"),
-    ((9.0, 40), (5.0, 1), (60.0, 10), "promised none"), ((9.0, 40), (5.0, 0), (60.0, 40), "not all"),
-    ((9.0, 40), (5.0, 0), (60.0, 0), "promised some"),
+@pytest.mark.parametrize(("seconds", "second", "third", "new", "told"), [
+    (600.0, "", "new", "new", ""), (601.0, "", "new", "new", "601 s"),
+    (9.0, "old", "new", "new", "ran old, promised none"),
+    (9.0, "", "new old", "new", "ran old, which it does not change"), (9.0, "", "new", "new more", "did not run more"),
+    (9.0, "", "", "", "no item of its own"),
 ])  # fmt: skip
 def test_a_ladder_runs_what_has_changed(
-    first: Any, second: Any, third: Any, told: str, monkeypatch: pytest.MonkeyPatch
+    seconds: float, second: str, third: str, new: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = iter((first, second, third))
+    plan = frozenset({"old", "base"})
+    climbs = ladder.Climb(seconds, plan, plan), ladder.Climb(5.0, frozenset(second.split()), plan)
+    results = iter((*climbs, ladder.Climb(60.0, frozenset(third.split()), plan | set(new.split()))))
     monkeypatch.setattr(ladder, "climb", lambda workspace, what: next(results))
     if not told:
         ladder.main([])
@@ -292,19 +350,23 @@ def test_a_ladder_runs_what_has_changed(
             ladder.main([])
 
 
-def test_items_that_ran_are_counted(tmp_path: Path) -> None:
+def test_items_that_ran_and_those_of_the_plan_are_named(tmp_path: Path) -> None:
     records = tmp_path / ladder._RECORDS
     records.mkdir(parents=True)
-    (records / "old.json").write_text("{}")
+    (records / "adapt@e.json").write_text("{}")
+    blocks = {"encoders": {"e": {}}, "features": {"f": {}}, "candidates": {"c": {}}, "students": {}}
+    (tmp_path / ladder._FOLDER / "params.yaml").write_text(json.dumps(blocks))
 
     class Once:
         folder = tmp_path
 
         def regraft(self, *arguments: str) -> None:
             assert arguments == ("ladder",)
-            (records / "new.json").write_text("{}")
+            (records / "finetune@c.json").write_text("{}")
 
-    assert ladder.climb(Once(), "once")[1] == 1  # type: ignore[arg-type]
+    found = ladder.climb(Once(), "once")  # type: ignore[arg-type]
+    assert found.ran == {"finetune@c"}
+    assert found.planned == {"adapt@e", "embed@f", "finetune@c", "evaluate@c"}
 
 
 def test_the_changed_strategy_is_one_of_the_ladder() -> None:
