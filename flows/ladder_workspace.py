@@ -21,7 +21,7 @@ _GRAPH, _IGNORE, _CONFIG = "dvc.yaml", ".dvcignore", ".dvc/config"
 # Each workspace's own, besides what the graph makes.
 _OWN = frozenset({PARAMS, _GRAPH, "dvc.lock", "links", "scratch", "costs", "reports"})
 _READ = ("models/encoders/none",)  # stands where the graph makes its like
-_UPWARDS = re.compile(r"(?P<kind>path:|file://|local://)?(?P<path>\.\./.*)", re.DOTALL)
+_PLACE = re.compile(r"(?P<kind>path:|file://|local://|hub:)?(?P<path>.*)", re.DOTALL)
 _WITH_PATHS = ("ingest", "encoders", "features", "candidates")
 
 
@@ -121,8 +121,10 @@ def _anchored(value: Any, root: Path) -> Any:
         return {name: _anchored(child, root) for name, child in value.items()}
     if isinstance(value, list):
         return [_anchored(child, root) for child in value]
-    match = _UPWARDS.fullmatch(value) if isinstance(value, str) else None
-    return value if match is None else f"{match['kind'] or ''}{os.path.normpath(root / match['path'])}"
+    match = _PLACE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not os.path.normpath(match["path"]).startswith("../"):
+        return value
+    return f"{match['kind'] or ''}{os.path.normpath(root / match['path'])}"
 
 
 def _link(folder: Path, name: str, target: Path) -> None:

@@ -68,16 +68,27 @@ def test_dvc_shares_the_cache_and_does_not_walk_through_what_no_stage_reads(root
 
 def test_paths_that_lead_out_of_the_project_mean_the_same_place(root: Path) -> None:
     params = {
-        "ingest": {"sources": ["../rows.csv", "mine/a.csv", "https://host/../x"]},
-        "features": {"words": {"vectors": "path:../glove.txt", "encoder": "none"}},
+        "ingest": {
+            "sources": [
+                "../rows.csv", "./../rows.csv", "mine/../../rows.csv", "hub:../set@main:train", "file://../rows.csv",
+                "mine/a.csv", "./mine/a.csv", "mine/../a.csv", "hub:org/set:train", "https://host/../x",
+            ],
+        },
+        "features": {"words": {"vectors": "path:./../glove.txt", "encoder": "none"}},
         "clean": {"salt": "../"},
-    }
+    }  # fmt: skip
     folder = prepare(root, params)
+    rows = str(root.parent / "rows.csv")
     assert json.loads((folder / "params.yaml").read_text()) == {
-        "ingest": {"sources": [str(root.parent / "rows.csv"), "mine/a.csv", "https://host/../x"]},
+        "ingest": {
+            "sources": [
+                rows, rows, rows, f"hub:{root.parent / 'set'}@main:train", f"file://{rows}",
+                "mine/a.csv", "./mine/a.csv", "mine/../a.csv", "hub:org/set:train", "https://host/../x",
+            ],
+        },
         "features": {"words": {"vectors": f"path:{root.parent / 'glove.txt'}", "encoder": "none"}},
         "clean": {"salt": "../"},
-    }
+    }  # fmt: skip
 
 
 def test_it_follows_the_project_and_touches_nothing_that_is_right(root: Path) -> None:
