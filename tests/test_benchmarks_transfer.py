@@ -73,6 +73,10 @@ def test_a_mixture_is_the_mean_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
     assert found == {"a": (pytest.approx(1 / 3), 2.0), "b": (pytest.approx(2 / 3), 2.0), "both": (1.0, 4.0)}
 
 
+def test_the_first_draw_which_also_makes_vectors_does_not_weigh_in_the_seconds() -> None:
+    assert " 3.0  0.5000 0.6000 0.7000" in fewshot._line(10, "frozen", [0.5, 0.6, 0.7], [100.0, 2.0, 3.0])
+
+
 def test_a_pool_fits_to_the_rows_shown_alone(tiny_encoder: Path, tmp_path: Path) -> None:
     own, held = some(48, 0), some(60, 1)
     tokens = {"kind": "tokens", "encoder": "minilm", "max_tokens": 16}
