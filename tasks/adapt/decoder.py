@@ -52,10 +52,11 @@ class Decoder(nn.Module):
         """
         rows, tokens = given.shape
         state = self.start_norm(words(given) + self.places.weight[:tokens])
-        parts = self.attend(state).view(rows, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        parts = self.attend(state).view(rows, tokens, 3, self.heads, -1).transpose(1, 3)
+        queries, keys, values = parts.unbind(2)  # each [rows, heads, tokens, values of a head]
         # The fused forms are slow backwards on CPUs, and on GPUs may add up in another order each time.
         with sdpa_kernel(SDPBackend.MATH):
-            seen = nn.functional.scaled_dot_product_attention(*parts, is_causal=True)
+            seen = nn.functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
         state = self.attend_norm(state + self.join(seen.transpose(1, 2).flatten(2)))
         state = self.read_norm(state + self.read(vectors)[:, None])
         state = self.think_norm(state + self.think(state))
