@@ -28,12 +28,14 @@ class MaskedLanguageModel(Objective):
             but for its output layer, which is the token embeddings.
 
     Raises:
-        BadInput: if transformers has no such head for the encoder, or its tokenizer cannot tell words.
+        BadInput: if transformers has no such head for the encoder, or its tokenizer cannot tell words or has no mask
+            token.
     """
 
     def __init__(self, base: Path, corpus: Corpus, params: MlmParams, compute: Compute) -> None:
         super().__init__(compute)
         self.tokenizer = WordTokenizer(base, params.max_tokens)
+        self.mask_id = self.tokenizer.mask_id
         self.tokens = {"train": self.tokenizer(corpus.train), "held_out": self.tokenizer(corpus.held_out)}
         self.mask_share, self.head_rate_factor = params.mask_share, params.head_rate_factor
         torch.manual_seed(compute.seed)  # of a new head
@@ -53,9 +55,7 @@ class MaskedLanguageModel(Objective):
         """The cross entropy of the hidden tokens."""
         generator = np.random.default_rng(list(key))
         tokenizer, tokens = self.tokenizer, self.tokens[part]
-        masked = [
-            hide(tokens[row], self.mask_share, tokenizer.mask_id, tokenizer.plain_ids, generator) for row in batch
-        ]
+        masked = [hide(tokens[row], self.mask_share, self.mask_id, tokenizer.plain_ids, generator) for row in batch]
         ids, mask = encoders.pad([one.ids.tolist() for one in masked], tokenizer.pad_id)
         rows = np.repeat(np.arange(len(masked)), [len(one.places) for one in masked])
         places = np.concatenate([one.places for one in masked])
@@ -89,7 +89,7 @@ class MaskedLanguageModel(Objective):
 
 def _load(base: Path) -> tuple[Any, nn.Module, set[str]]:
     """The encoder with its head, the head's output layer, and the names of the weights that its files lack."""
-    fix = "Take another encoder, or the objective simcse."
+    fix = "Take another encoder, or the objective simcse or tsdae."
     where, expected = str(base), "an encoder that transformers can give a head for mlm"
     from transformers import AutoModelForMaskedLM
     from transformers.utils import logging

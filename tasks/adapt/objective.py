@@ -22,7 +22,7 @@ class Loss:
 
     Attributes:
         total: sum over all that is counted, in nats; a scalar with its gradient.
-        count: how many things are counted: rows, or hidden tokens.
+        count: how many things are counted: rows, or tokens that are guessed.
     """
 
     total: torch.Tensor

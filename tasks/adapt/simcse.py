@@ -68,5 +68,5 @@ class Contrast(Objective):
         with torch.no_grad():
             first, second = self._vectors("held_out", torch.arange(1).numpy(), [self.compute.seed])
         if torch.equal(first, second):
-            fix = "Take another encoder, or the objective mlm."
+            fix = "Take another encoder, or the objective mlm or tsdae."
             raise BadInput(str(base), "an encoder with dropout", "one without", fix)

@@ -11,7 +11,7 @@ from tasks import links, memory, snapshots, texts
 from tasks.adapt import corpus
 from tasks.adapt.loop import Adaptation, State
 from tasks.adapt.objective import Objective
-from tasks.adapt.params import AdaptedParams, MlmParams, SimcseParams
+from tasks.adapt.params import AdaptedParams, MlmParams, SimcseParams, TsdaeParams
 from tasks.compute import Compute
 from tasks.errors import BadInput
 from tasks.files import sha256
@@ -77,6 +77,10 @@ def _objective(folder: Path, read: corpus.Corpus, params: AdaptedParams, compute
         from tasks.adapt.mlm import MaskedLanguageModel
 
         return MaskedLanguageModel(folder, read, params, compute)
+    if isinstance(params, TsdaeParams):
+        from tasks.adapt.tsdae import Denoising
+
+        return Denoising(folder, read, params, compute)
     from tasks.adapt.simcse import Contrast
 
     assert isinstance(params, SimcseParams)  # noqa: S101 - there are no others

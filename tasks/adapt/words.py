@@ -45,7 +45,7 @@ class WordTokenizer:
         max_tokens: longer texts lose their end.
 
     Raises:
-        BadInput: if the encoder's tokenizer cannot tell where in the text a token stands, or has no mask token.
+        BadInput: if the encoder's tokenizer cannot tell where in the text a token stands.
     """
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
@@ -53,13 +53,22 @@ class WordTokenizer:
         fix = "Take another encoder, or the objective simcse."
         if not self._tokenizer.is_fast:
             raise BadInput("the encoder", "a tokenizer of the library tokenizers", "one written in Python", fix)
-        if self._tokenizer.mask_token_id is None:
-            raise BadInput("the encoder", "a tokenizer with a token that hides others", "none", fix)
         self.max_tokens = max_tokens
-        self.mask_id = int(self._tokenizer.mask_token_id)
         self.pad_id = int(self._tokenizer.pad_token_id or 0)
         special = set(self._tokenizer.all_special_ids)
         self.plain_ids = np.array([one for one in range(len(self._tokenizer)) if one not in special], dtype=np.int64)
+
+    @property
+    def mask_id(self) -> int:
+        """The token that stands in place of others.
+
+        Raises:
+            BadInput: if there is none.
+        """
+        if self._tokenizer.mask_token_id is None:
+            fix = "Take another encoder, or the objective simcse or tsdae."
+            raise BadInput("the encoder", "a tokenizer with a token that hides others", "none", fix)
+        return int(self._tokenizer.mask_token_id)
 
     def __call__(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text."""

@@ -21,6 +21,7 @@ from tasks.select.evidence import Evidence
 from tasks.select.params import SelectParams
 
 _LOSSES = {"train_loss": "training loss", "held_out_loss": "held-out loss"}
+_NEW_HEADS = {"mlm": "the head that guesses words", "tsdae": "the decoder that rebuilds texts"}
 Tree = Mapping[str, Any]
 
 
@@ -84,8 +85,8 @@ class Adapted:
         if self.head != "new":
             return f"The loss of {self.name} on held-out texts went from {went} nats."
         return (
-            f"The loss of {self.name} on held-out texts went from {went} nats; as the head that guesses words was new, "
-            "the first is that of chance, and a fall does not show that the encoder learned."
+            f"The loss of {self.name} on held-out texts went from {went} nats; as {_NEW_HEADS[self.objective]} was "
+            "new, the first is that of chance, and a fall does not show that the encoder learned."
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "simcse": {
         "objective": "simcse", "learning_rate": 0.005, "batch_rows": 8, "max_tokens": 16, "held_out": 0.2, "epochs": 2,
     },
+    "tsdae": {"objective": "tsdae", "learning_rate": 0.005, "batch_rows": 8, "max_tokens": 16, "held_out": 0.2},
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from tests.imports import ROOT
 from tests.tasks import adapted
 from tests.tasks.adapted import NAME, RECIPES, curve, declare, files, run
 
-BOTH = pytest.mark.parametrize("objective", list(RECIPES))
+EACH = pytest.mark.parametrize("objective", list(RECIPES))
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def root(tmp_path: Path) -> Path:
     return adapted.workspace(tmp_path / "w")
 
 
-@BOTH
+@EACH
 def test_it_learns_and_tells_what_it_did(root: Path, tiny_encoder: Path, objective: str) -> None:
     folder = run(root, tiny_encoder, objective)
     losses = [point["held_out_loss"] for point in curve(root)]
     told = read_json(folder / "encoder.json")
     assert losses[-1] < 0.95 * losses[0]
-    assert told["head"] == {"mlm": "new", "simcse": "none"}[objective]
+    assert told["head"] == {"mlm": "new", "simcse": "none", "tsdae": "new"}[objective]
     assert {point["head"] for point in curve(root)} == {told["head"]}
     assert told["held_out_loss"] == {"before": losses[0], "after": losses[-1]}
     assert [point["epoch"] for point in curve(root)] == list(range(told["params"]["epochs"] + 1))
@@ -51,7 +51,7 @@ def test_it_learns_and_tells_what_it_did(root: Path, tiny_encoder: Path, objecti
     assert told["from"]["sha256"]["model.safetensors"] == sha256(tiny_encoder / "model.safetensors")
 
 
-@BOTH
+@EACH
 def test_what_comes_out_is_an_encoder_like_the_one_that_went_in(root: Path, tiny_encoder: Path, objective: str) -> None:
     folder = run(root, tiny_encoder, objective)
     assert set(files(folder)) == {*files(tiny_encoder), "encoder.json"}
@@ -68,6 +68,8 @@ CHANGES = [
     ("mlm", {"weight_decay": 0.5}), ("mlm", {"clip_norm": 0.1}), ("mlm", {"held_out": 0.3}), ("mlm", {"max_tokens": 5}),
     ("mlm", {"mask_share": 0.4}), ("mlm", {"head_rate_factor": 1.0}), ("mlm", {"encoder_dropout": 0.1}),
     ("simcse", {"pooling": "cls"}), ("simcse", {"temperature": 0.5}), ("simcse", {"encoder_dropout": 0.3}),
+    ("tsdae", {"pooling": "cls"}), ("tsdae", {"delete_share": 0.3}), ("tsdae", {"head_rate_factor": 1.0}),
+    ("tsdae", {"encoder_dropout": 0.1}),
 ]  # fmt: skip
 
 
@@ -81,10 +83,10 @@ def test_every_parameter_changes_the_weights(root: Path, tiny_encoder: Path) -> 
         (one, key) for one in RECIPES for key in OBJECTIVES[one].model_fields if one == "mlm" or key not in common
     }
     elsewhere = {("mlm", key) for key in ("source", "objective", "sha256", "texts", "checkpoint_steps")}
-    assert named == wanted - elsewhere - {("simcse", "objective")}
+    assert named == wanted - elsewhere - {(one, "objective") for one in RECIPES}
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("stop", [4, 7, 9])
 def test_a_run_that_is_killed_goes_on_to_the_same_bytes(
     root: Path, tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, objective: str, stop: int
@@ -149,7 +151,7 @@ def test_a_loss_that_is_no_number_is_told(root: Path, tiny_encoder: Path) -> Non
         run(root, tiny_encoder, "simcse", temperature=1e-45)
 
 
-@BOTH
+@EACH
 def test_a_batch_that_does_not_fit_names_the_key(
     root: Path, tiny_encoder: Path, objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,14 +221,14 @@ def test_a_note_of_another_revision_than_declared_is_noticed(root: Path) -> None
 
 def test_an_unknown_objective_is_told(root: Path) -> None:
     tiny.params(root, encoders={NAME: {"source": "path:x", "objective": "bert"}})
-    with pytest.raises(ParamsError, match=r"encoders\.adapted\.objective: expected one of none, mlm, simcse"):
+    with pytest.raises(ParamsError, match=r"encoders\.adapted\.objective: expected one of none, mlm, simcse, tsdae"):
         adapt.run(root, NAME, Record(root, "adapt"))
 
 
 SECRET = "zanzibar"
 
 
-@BOTH
+@EACH
 def test_no_text_of_a_test_row_is_learned_from(
     root: Path, tiny_encoder: Path, tmp_path: Path, objective: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

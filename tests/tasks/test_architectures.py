@@ -72,7 +72,7 @@ def test_what_was_fine_tuned_predicts_the_same_once_loaded(encoder: Path, tmp_pa
     assert logits.shape == (48, len(CLASSES))
 
 
-@pytest.mark.parametrize("objective", ["mlm", "simcse"])
+@pytest.mark.parametrize("objective", list(adapted.RECIPES))
 def test_an_adapted_encoder_loads(encoder: Path, tmp_path: Path, objective: str) -> None:
     folder = adapted.run(adapted.workspace(tmp_path), encoder, objective, epochs=1)
     before, after = (encoders.load_network(one).state_dict() for one in (encoder, folder))

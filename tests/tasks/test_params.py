@@ -59,7 +59,7 @@ WRONG = [
     ("encoders.minilm.source", "minilm", "encoders.minilm.source: expected `package:<module>`, `path:<folder>` or "
      "`hub:<id>@<commit of 40 hex digits>`, given 'minilm'"),
     ("encoders.minilm.objective", "bert",
-     "encoders.minilm.objective: expected one of none, mlm, simcse, given 'bert'"),
+     "encoders.minilm.objective: expected one of none, mlm, simcse, tsdae, given 'bert'"),
     ("encoders.minilm.mask_share", 0.2, "encoders.minilm.mask_share: expected no such key, given 0.2"),
     ("encoders.more", {"source": "a b", "objective": "mlm"}, "encoders.more.source: expected `package:<module>`, "
      "`path:<folder>` or `hub:<id>@<commit of 40 hex digits>`, or the name of an encoder, given 'a b'"),
@@ -176,23 +176,22 @@ def test_an_adapted_encoder_cannot_start_from_another_adapted_one() -> None:
 
 
 def test_the_adapted_encoder_in_the_comments_holds_and_shows_every_key() -> None:
-    """The values are the defaults of its objective; those that it does not have are said to be of the other one."""
+    """The values are the defaults of its objective; what differs of the others stands in their comments."""
     lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
     start = lines.index("  # minilm_helpdesk:")
     block_lines = [line[4:] for line in takewhile(lambda line: line.startswith("  #"), lines[start:])]
     shown = YAML(typ="safe").load("\n".join(block_lines))["minilm_helpdesk"]
     fields = {name: set(model.model_fields) for name, model in OBJECTIVES.items()}
-    assert set(shown) == (fields["mlm"] | fields["simcse"]) - {"sha256"}
+    assert set(shown) == set().union(*fields.values()) - {"sha256"}
     own = {key: value for key, value in shown.items() if key in fields["mlm"]}
     full = OBJECTIVES["mlm"].model_validate(own)
     assert full == OBJECTIVES["mlm"].model_validate({"source": "minilm", "objective": "mlm"})
     notes = {line.split(":")[0].strip(): line for line in block_lines}
-    simcse = OBJECTIVES["simcse"].model_validate({"source": "minilm", "objective": "simcse"}).model_dump()
-    for key in fields["mlm"] & fields["simcse"] - {"source", "objective", "sha256"}:
-        other = re.search(r"simcse: ([\d.e-]+)", notes[key])
-        assert simcse[key] == (YAML(typ="safe").load(other[1].rstrip(".")) if other else shown[key]), key
-    for key in fields["simcse"] - fields["mlm"]:
-        assert simcse[key] == shown[key]
+    for name in set(OBJECTIVES) - {"none", "mlm"}:
+        values = OBJECTIVES[name].model_validate({"source": "minilm", "objective": name}).model_dump()
+        for key in fields[name] - {"source", "objective", "sha256"}:
+            other = re.search(rf"\b{name}: (\d[\d.e-]*)", notes[key])
+            assert values[key] == (YAML(typ="safe").load(other[1].rstrip(".")) if other else shown[key]), (name, key)
 
 
 def test_a_block_that_is_wrong_hides_no_other() -> None:

@@ -134,6 +134,12 @@ def test_a_loss_that_began_with_a_new_head_is_not_made_much_of(root: Path, head:
         assert ("a fall does not show that the encoder learned" in text) == (head == "new"), report
 
 
+@pytest.mark.parametrize(("objective", "new"), [("mlm", "head that guesses"), ("tsdae", "decoder that rebuilds")])
+def test_what_was_new_is_named_by_what_it_does(objective: str, new: str) -> None:
+    one = adaptation.Adapted("more", "base", objective, 3.0, 2.0, "new", None, [], [])
+    assert f"as the {new}" in one.loss_sentence
+
+
 def test_nothing_is_said_where_no_candidate_reads_an_adapted_encoder(root: Path) -> None:
     assert select(root, {"plain": range(3), "terms": range(5)}, tree("terms", "plain")) == []
     assert "Adapted encoders" not in (root / "reports/report.html").read_text(encoding="utf-8")
