@@ -15,7 +15,19 @@ from tasks.base_encoder import base_of
 from tasks.block import PARAMS, load
 from tasks.errors import BadInput
 from tasks.files import remove, replacing
-from tasks.links import ENCODERS, LADDER, LIBRARIES, MODELS, SOURCES, TEXTS, UNLABELLED, VECTORS, metadata_file
+from tasks.links import (
+    ENCODERS,
+    LADDER,
+    LIBRARIES,
+    MODELS,
+    SOURCES,
+    TEXTS,
+    TRANSLATORS,
+    UNLABELLED,
+    VECTORS,
+    metadata_file,
+    tokenizer_libraries,
+)
 
 Entry = Path | str | Mapping[str, Path | str]
 """A link to a path; a file's text; or a folder of files by name."""
@@ -37,6 +49,10 @@ def refresh(root: Path) -> None:
     _keep(root / TEXTS, {name: _texts(root, f"encoders.{name}", entry, "texts") for name, entry in encoders.items()})
     features = params.get("features") or {}
     _keep(root / VECTORS, {name: _vectors(root, name, entry) for name, entry in features.items()})
+    for part in ("there", "back", "libraries"):
+        _keep(
+            root / TRANSLATORS / part, {name: _translator(root, name, entry, part) for name, entry in features.items()}
+        )
     students = params.get("students") or {}
     unlabelled = {
         name: (f"students.{name}.distillation", _value(entry, "distillation")) for name, entry in students.items()
@@ -75,8 +91,12 @@ def _installed(name: str) -> Any:
 
 def _encoder(root: Path, name: str, encoders: Mapping[str, Any]) -> Entry:
     """Where the files of an encoder are that has a place of its own, as `base_of` makes sure."""
-    where = f"{PARAMS}: encoders.{name}.source"
-    source = str(encoders[name]["source"])
+    return _place(root, f"encoders.{name}.source", str(encoders[name]["source"]))
+
+
+def _place(root: Path, at: str, source: str) -> Entry:
+    """Where the files of a pretrained model are, as the parameter `at` tells."""
+    where = f"{PARAMS}: {at}"
     kind, _, rest = source.partition(":")
     if kind == "package":
         return _packaged(where, rest)
@@ -87,10 +107,11 @@ def _encoder(root: Path, name: str, encoders: Mapping[str, Any]) -> Entry:
                 where, "an existing folder", rest, "Correct the path; it is taken from the project's folder."
             )
         return folder.resolve()
-    match = _HUB.fullmatch(rest)
+    match = _HUB.fullmatch(rest) if kind == "hub" else None
     if match is None:
+        expected = "package:<module>, path:<folder> or hub:<id>@<revision of 40 hexadecimal digits>"
         fix = "Name the commit in full, so that the same model is taken each time."
-        raise BadInput(where, "hub:<id>@<revision of 40 hexadecimal digits>", source, fix)
+        raise BadInput(where, expected, source, fix)
     return {"revision.txt": f"{match['id']}@{match['revision']}\n"}
 
 
@@ -107,6 +128,16 @@ def _vectors(root: Path, name: str, entry: Any) -> Entry:
         where = f"{PARAMS}: features.{name}.{key}"
         raise BadInput(where, "an existing file", rest, "Correct the path; it is taken from the project's folder.")
     return file.resolve()
+
+
+def _translator(root: Path, name: str, entry: Any, part: str) -> Entry:
+    # A link for each of the two, and not a folder of both: in a folder, DVC does not follow links to folders.
+    translate = _value(_value(entry, "augment"), "translate")
+    if translate is None:
+        return "none\n"
+    if part == "libraries":
+        return tokenizer_libraries()
+    return _place(root, f"features.{name}.augment.translate.{part}", str(_value(translate, part)))
 
 
 def _texts(root: Path, at: str, entry: Any, key: str) -> Entry:
@@ -144,11 +175,11 @@ def _packaged(where: str, module: str) -> Path:
     folder = Path(spec.submodule_search_locations[0]).joinpath(*inner)
     places = [place.parent for place in sorted(folder.rglob("config.json")) if any(place.parent.glob("*.safetensors"))]
     if not places:
-        fix = "Name a package that holds an encoder in the form of transformers."
+        fix = "Name a package that holds a model in the form of transformers."
         raise BadInput(where, "a folder with config.json and *.safetensors", f"none in {module}", fix)
     if len(places) > 1:
         found = ", ".join(f"{top}/{place.relative_to(spec.submodule_search_locations[0])}" for place in places)
-        raise BadInput(where, "one encoder", f"several: {found}", "Name the subfolder too.")
+        raise BadInput(where, "one model", f"several: {found}", "Name the subfolder too.")
     return places[0]
 
 

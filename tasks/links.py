@@ -9,6 +9,9 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 - `links/texts/<name>/`: to the files of texts that an encoder is adapted to, with `index.json` saying which is which;
 - `links/vectors/<name>`: to the file that a feature set's word vectors, or those of its augmentation, are read from, or
   a file that says `none`;
+- `links/translators/{there,back}/<name>`: of a feature set that is augmented by translation, to the folders of its two
+  models, or a file with their hub revision, and `links/translators/libraries/<name>`, a file with the versions of the
+  libraries that their tokenizers may want; of other feature sets, files that say `none`;
 - `links/unlabelled/<student>/`: to the files of texts that a student learns from, in the same form;
 - `links/models/<candidate>`: to the folder of the earlier model that its training starts from, or a file that says
   `none`;
@@ -19,7 +22,7 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 
 import glob
 import re
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from tasks.errors import BadInput
@@ -27,6 +30,7 @@ from tasks.errors import BadInput
 FOLDER = Path("links")
 LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER / "encoders"
 VECTORS, MODELS, TEXTS, UNLABELLED = FOLDER / "vectors", FOLDER / "models", FOLDER / "texts", FOLDER / "unlabelled"
+TRANSLATORS = FOLDER / "translators"
 LADDER = FOLDER / "ladder"
 INDEX = "index.json"
 REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
@@ -35,6 +39,20 @@ REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 def metadata_file(dist: Distribution) -> Path:
     """The file of an installed distribution that names its version."""
     return Path(str(dist.locate_file(f"{_folder(dist)}/METADATA")))
+
+
+def tokenizer_libraries() -> str:
+    """A line for each library that some tokenizers of translators want, with its version or `none`.
+
+    Regraft works without them, so that no link to what is installed could stand for them.
+    """
+    lines = []
+    for name in ("sentencepiece", "sacremoses"):
+        try:
+            lines.append(f"{name} {version(name)}\n")
+        except PackageNotFoundError:
+            lines.append(f"{name} none\n")
+    return "".join(lines)
 
 
 def matching(root: Path, pattern: str) -> list[Path]:

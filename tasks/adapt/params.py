@@ -7,22 +7,15 @@ from pydantic import AfterValidator, Field
 
 from tasks.block import Block
 from tasks.encoder import Pooling
+from tasks.pretrained import ALLOWED, FORMS, Place
 from tasks.texts import Patterns
 
-_FORMS = r"package:[A-Za-z_]\w*(/[\w.\-/]+)?|path:.+|hub:[\w.\-]+(/[\w.\-]+)?@[0-9a-f]{40}"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_\-]*"
-_ALLOWED = "`package:<module>`, `path:<folder>` or `hub:<id>@<commit of 40 hex digits>`"
-
-
-def _check_place(value: str) -> str:
-    if not re.fullmatch(_FORMS, value):
-        raise ValueError(_ALLOWED)
-    return value
 
 
 def _check_source(value: str) -> str:
-    if not re.fullmatch(f"{_FORMS}|{_NAME}", value):
-        raise ValueError(f"{_ALLOWED}, or the name of an encoder")
+    if not re.fullmatch(f"{FORMS}|{_NAME}", value):
+        raise ValueError(f"{ALLOWED}, or the name of an encoder")
     return value
 
 
@@ -44,7 +37,7 @@ class _Encoder(Block):
 class PinnedParams(_Encoder):
     """An encoder that stays as it is."""
 
-    source: Annotated[str, AfterValidator(_check_place)]
+    source: Place
     """`package:<module>` (an installed package that holds an encoder), `path:<folder>`, or
     `hub:<id>@<commit>`; a commit is asked for because a name or branch can change under you."""
     objective: Literal["none"] = "none"

@@ -4,12 +4,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from tasks import pretrained
 from tasks.errors import BadInput
-from tasks.files import read_json, sha256
+from tasks.files import sha256
 
-_NEEDED_ONE_OF = ("model.safetensors", "model.safetensors.index.json")
 _SUFFIXES = (".safetensors", ".json", ".txt", ".model")  # weights, configuration, vocabularies
-_UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def pin(source: Path, target: Path, checksums: Mapping[str, str]) -> dict[str, str]:
@@ -26,7 +25,7 @@ def pin(source: Path, target: Path, checksums: Mapping[str, str]) -> dict[str, s
     Raises:
         BadInput: if there are no safetensors, the encoder asks for code of its own, or a checksum differs.
     """
-    _check_folder(source)
+    pretrained.check(source, "an encoder", "Correct the encoder's `source`.")
     digests = {}
     for file in sorted(source.iterdir()):
         if file.is_file() and file.suffix in _SUFFIXES:
@@ -34,21 +33,6 @@ def pin(source: Path, target: Path, checksums: Mapping[str, str]) -> dict[str, s
             digests[file.name] = sha256(target / file.name)
     check_sums(source, digests, checksums)
     return digests
-
-
-def _check_folder(source: Path) -> None:
-    if not source.is_dir():
-        raise BadInput(str(source), "a folder with an encoder", "no such folder", "Correct the encoder's `source`.")
-    names = {file.name for file in source.iterdir()}
-    if "config.json" not in names:
-        raise BadInput(str(source), "config.json in an encoder's folder", "none", "Correct the encoder's `source`.")
-    if not names.intersection(_NEEDED_ONE_OF):
-        unsafe = sorted(name for name in names if name.endswith(_UNSAFE))
-        found = f"only {', '.join(unsafe)}, which can run code when loaded" if unsafe else "none"
-        raise BadInput(str(source), "weights in model.safetensors", found, "Convert the weights to safetensors.")
-    if "auto_map" in read_json(source / "config.json"):
-        fix = "Use an encoder whose architecture transformers holds."
-        raise BadInput(str(source / "config.json"), "no code of the encoder's own", "`auto_map`", fix)
 
 
 def check_sums(source: Path, digests: Mapping[str, str], checksums: Mapping[str, str]) -> None:

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from tasks import block, links
-from tasks.adapt.hub import download
+from tasks import block, links, pretrained
 from tasks.adapt.params import PinnedParams
 from tasks.base_encoder import base_of
-from tasks.errors import BadInput, ParamsError, Problem
+from tasks.errors import ParamsError, Problem
 
 
 def declared(root: Path) -> dict[str, Any]:
@@ -65,20 +64,4 @@ def folder(root: Path, item: str, source: str) -> Path:
         BadInput: if the link leads somewhere else.
         TransientError: if the hub cannot be reached.
     """
-    link = root / links.ENCODERS / item
-    form, _, rest = source.partition(":")
-    where = str(links.ENCODERS / item)
-    if form == "hub":
-        noted = link / "revision.txt"
-        if noted.is_file() and noted.read_text(encoding="utf-8").strip() != rest:
-            raise BadInput(where, f"a note of {rest}", "one of another revision", links.REFRESH)
-        name, _, revision = rest.partition("@")
-        return download(name, revision)
-    if not link.is_dir():
-        raise BadInput(where, f"a link to {source}", "none", links.REFRESH)
-    there = root / Path(rest).expanduser()
-    if form == "path" and not (there.exists() and link.samefile(there)):
-        raise BadInput(where, f"a link to {rest}", "a link to another folder", links.REFRESH)
-    if form == "package" and rest.split("/")[0] not in link.resolve().parts:
-        raise BadInput(where, f"a link into {rest}", "a link to another folder", links.REFRESH)
-    return link
+    return pretrained.folder(root, links.ENCODERS / item, source)

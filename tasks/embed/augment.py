@@ -5,6 +5,10 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from tasks.block import Block
+from tasks.embed.translate import Translate
+
+TRANSLATE = "translate"
+"""The way that is no alteration of words, and has no share."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -14,7 +18,8 @@ class Augment(Block):
 
     Of each row's copies the first is altered in one of the ways that are switched on, the second in another, and so on
     (Wei and Zou 2019, "EDA", section 2, with word vectors in place of WordNet; they advise 0.05 to 0.1 for each share,
-    and up to 16 copies for few rows, 4 for many). A share above 0 changes one word at least.
+    and up to 16 copies for few rows, 4 for many). A share above 0 changes one word at least. A way that leads to no new
+    text gives way to the next.
     """
 
     copies: int = Field(default=1, ge=1, le=64)
@@ -37,6 +42,8 @@ class Augment(Block):
     words with an apostrophe are neither replaced nor put in."""
     nearest: int = Field(default=5, ge=1, le=100)
     """Near words of each word, of which one is drawn; more are less alike."""
+    translate: Translate | None = None
+    """Translation into another language and back, by models of your own; null switches it off."""
 
     @field_validator("vectors")
     @classmethod
@@ -48,17 +55,22 @@ class Augment(Block):
 
     @model_validator(mode="after")
     def _some_way(self) -> Self:
-        if not self.shares:
-            raise ValueError("a share above 0 of swap, delete, insert, synonyms or characters")
+        if not self.ways:
+            raise ValueError("a share above 0 of swap, delete, insert, synonyms or characters, or translate")
         if self.vectors != "word2vec" and not self.wants_vectors:
             raise ValueError("insert or synonyms above 0, which alone use vectors")
         return self
 
     @property
     def shares(self) -> dict[str, float]:
-        """The ways that are switched on, with their shares."""
+        """The ways that are switched on and alter words, with their shares."""
         ways = {name: getattr(self, name) for name in ("swap", "delete", "insert", "synonyms", "characters")}
         return {name: share for name, share in ways.items() if share > 0}
+
+    @property
+    def ways(self) -> list[str]:
+        """All ways that are switched on, by their keys."""
+        return [*self.shares, *([TRANSLATE] if self.translate else [])]
 
     @property
     def wants_vectors(self) -> bool:

@@ -4,15 +4,21 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tasks.embed import near_words, vocabulary
 from tasks.embed.alterations import ALTERATIONS
-from tasks.embed.augment import Augment
+from tasks.embed.augment import TRANSLATE, Augment
 from tasks.embed.near_words import NearWords
 from tasks.embed.phrase import Phrase
 from tasks.progress import Progress, log
+
+if TYPE_CHECKING:
+    from tasks.embed.translations import Translations
+
+_Made = list[tuple[str, int, str]]
 
 
 @dataclass(frozen=True)
@@ -39,59 +45,80 @@ def make(
     rules: Callable[[str], str],
     file: Path | None,
     seed: int,
+    translations: "Translations | None" = None,
 ) -> Copies:
     """Makes copies of the train rows.
 
     What is drawn for a row depends on the seed and the row's id alone, so that copies stay when other rows come or go
-    (near words change with the rows that they are learnt from).
+    (near words change with the rows that they are learnt from, and translations, whose batches change, may by a
+    rounding).
 
     Args:
         texts: of the train rows, as the clean stage left them.
         ids: of the same rows.
         rules: what the feature set does to a text; copies are compared after it, as models see them.
         file: where word vectors are read from, None to train them where they are wanted.
+        translations: what translates them, where that is wanted.
 
     Raises:
-        BadInput: if the file of word vectors cannot be used.
+        BadInput: if the file of word vectors, or a model that translates, cannot be used.
     """
     phrases = [Phrase.of(text) for text in texts]
     near = near_words.NONE
     if params.wants_vectors:
         near = near_words.learn(vocabulary.shared(phrase.words for phrase in phrases), params, file, seed)
+    alter = _Alterations(params, near)
     known = {rules(text) for text in texts}
-    made: list[tuple[str, int, str]] = []
-    progress = Progress("augmenting train rows", len(texts))
-    for row, (name, phrase) in enumerate(zip(ids, phrases, strict=True)):
-        generator = np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])
-        order = [str(way) for way in generator.permutation(list(params.shares))]
-        for number in range(params.copies):
-            turn = number % len(order)
-            found = _copy(phrase, order[turn:] + order[:turn], params, near, generator, rules, known)
-            if found is not None:
-                known.add(found[0])
-                made.append((found[0], row, found[1]))
-        progress.update(row + 1)
+    # Which copies are translated shows as they are made, as a way that leads to nothing gives way to the next; and many
+    # texts are translated at once. So all is done again, until no translation is asked for that is not there.
+    made = _attempt(phrases, ids, alter, translations, rules, known, seed)
+    while translations is not None and translations.make():
+        made = _attempt(phrases, ids, alter, translations, rules, known, seed)
     dropped = len(texts) * params.copies - len(made)
     log(f"augmentation: {len(made):,} copies of {len(texts):,} train rows; {dropped:,} that were not new are dropped")
     return Copies([text for text, _, _ in made], [row for _, row, _ in made], [way for _, _, way in made], dropped)
 
 
-def _copy(
-    phrase: Phrase,
-    ways: Sequence[str],
-    params: Augment,
-    near: NearWords,
-    generator: np.random.Generator,
-    rules: Callable[[str], str],
-    known: set[str],
-) -> tuple[str, str] | None:
-    """A new text and the way that led to it: the first of `ways` that leads to one; None if none does."""
-    for way in ways:
+@dataclass(frozen=True)
+class _Alterations:
+    """The ways that alter words."""
+
+    params: Augment
+    near: NearWords
+
+    def __call__(self, phrase: Phrase, way: str, generator: np.random.Generator) -> str:
+        """The text after one of the ways; empty if there was nothing to change."""
         altered = phrase.copy()
-        count = max(1, round(params.shares[way] * len(phrase.words)))
-        if not ALTERATIONS[way](altered, count, near, generator):
-            continue
-        text = rules(str(altered))
-        if text and text not in known:
-            return text, way
-    return None
+        count = max(1, round(self.params.shares[way] * len(phrase.words)))
+        return str(altered) if ALTERATIONS[way](altered, count, self.near, generator) else ""
+
+
+def _attempt(
+    phrases: Sequence[Phrase],
+    ids: Sequence[str],
+    alter: _Alterations,
+    translations: "Translations | None",
+    rules: Callable[[str], str],
+    train: set[str],
+    seed: int,
+) -> _Made:
+    """All copies but those that wait for a translation: text, number of the row, and way of each."""
+    made: _Made = []
+    params, known = alter.params, set(train)
+    progress = Progress("augmenting train rows", len(phrases))
+    for row, (name, phrase) in enumerate(zip(ids, phrases, strict=True)):
+        generator = np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])
+        order = [str(way) for way in generator.permutation(params.ways)]
+        for number in range(params.copies):
+            turn = number % len(order)
+            for way in order[turn:] + order[:turn]:
+                translated = translations.of(name, number, str(phrase)) if translations and way == TRANSLATE else ""
+                if translated is None:
+                    break
+                text = rules(translated if way == TRANSLATE else alter(phrase, way, generator))
+                if text and text not in known:
+                    known.add(text)
+                    made.append((text, row, way))
+                    break
+        progress.update(row + 1)
+    return made

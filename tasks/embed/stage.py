@@ -23,8 +23,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
     """Writes `data/features/<item>/` (see tasks/features.py for its form).
 
     Raises:
-        BadInput: if the encoder cannot do what is asked of it, the file of word vectors is missing or broken, or no
-            term is left to count.
+        BadInput: if the encoder cannot do what is asked of it, the file of word vectors is missing or broken, a model
+            that translates cannot be used, or no term is left to count.
     """
     if item is None:
         raise BadInput("python -m tasks embed", "the name of a feature set", "none", "Give one of `features`.")
@@ -35,7 +35,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     texts = {split: [params.rules.apply(str(text)) for text in table["text"]] for split, table in tables.items()}
     record.rows_in = record.rows_out = sum(len(split) for split in texts.values())
     _log_empty(texts)
-    copies = _copies(root, item, tables["train"], params, resources.seed)
+    copies = _copies(root, item, tables["train"], params, resources)
     if copies and copies.texts:
         texts[features.COPIES] = copies.texts
     with replacing(root / "data" / "features" / item) as folder:
@@ -56,7 +56,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
             entries["copies"] = record.notes["copies"] = len(copies.texts)
             record.notes["copies_dropped"] = copies.dropped
         features.write_manifest(folder, entries)
-    if params.kind == "encoder":
+    if params.kind == "encoder" or (params.augment and params.augment.translate):
         record.device = resources.device
         record.notes["precision"] = resources.precision
     log(f"{params.kind} of {record.rows_in:,} rows: {made['dimensions']:,} {_UNITS[params.form]}")
@@ -81,15 +81,22 @@ def _log_empty(texts: Texts) -> None:
             log(f"warning: nothing is left of {empty:,} of {len(split_texts):,} {split} texts after the rules")
 
 
-def _copies(root: Path, item: str, train: pa.Table, params: FeatureParams, seed: int) -> "Copies | None":
+def _copies(
+    root: Path, item: str, train: pa.Table, params: FeatureParams, resources: compute.Compute
+) -> "Copies | None":
     """Altered copies of the train rows, None where none are wanted; of other rows there are none."""
     if params.augment is None:
         return None
     from tasks.embed import copies
 
     file = _vector_file(root, item, "augment.vectors", params.augment.vectors)
+    translations = None
+    if params.augment.translate is not None:
+        from tasks.embed.translations import prepare
+
+        translations = prepare(root, item, params.augment.translate, resources)
     texts, ids = rows.strings(train, "text"), rows.strings(train, "id")
-    return copies.make(texts, ids, params.augment, params.rules.apply, file, seed)
+    return copies.make(texts, ids, params.augment, params.rules.apply, file, resources.seed, translations)
 
 
 def _make(

@@ -9,7 +9,7 @@ import pytest
 
 from flows.links import refresh
 from tasks.errors import BadInput
-from tasks.links import check
+from tasks.links import check, tokenizer_libraries
 from tasks.select import ladder
 from tests.flows.toy import Project
 
@@ -170,6 +170,39 @@ def test_a_file_of_vectors_that_is_missing_is_told(tmp_path: Path) -> None:
         refresh(root)
     (root / "params.yaml").write_text('features: {one: {kind: tfidf, augment: {vectors: "path:gone.txt"}}}\n')
     with pytest.raises(BadInput, match=r"features\.one\.augment\.vectors: expected an existing file, found gone"):
+        refresh(root)
+
+
+TRANSLATORS = """
+features:
+  both: {kind: tfidf, augment: {translate: {there: "path:../many", back: "hub:org/name@%s"}}}
+  none: {kind: tfidf, augment: {swap: 0.1, translate: null}}
+  bare: {kind: tfidf}
+"""
+
+
+def test_every_feature_set_has_entries_for_its_translators(tmp_path: Path) -> None:
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many/config.json").write_text("{}")
+    root = _workspace(tmp_path / "w", TRANSLATORS % REVISION)
+    refresh(root)
+    links = root / "links/translators"
+    assert (links / "there/both").readlink() == tmp_path / "many", "as such, or DVC would not look into it"
+    assert (links / "back/both/revision.txt").read_text() == f"org/name@{REVISION}\n"
+    assert (links / "libraries/both").read_text() == tokenizer_libraries()
+    for part in ("there", "back", "libraries"):
+        assert (links / part / "none").read_text() == (links / part / "bare").read_text() == "none\n"
+
+    (root / "params.yaml").write_text("features: {both: {kind: tfidf}}\n")
+    refresh(root)
+    assert {path.name: path.read_text() for path in links.rglob("*") if path.is_file()} == {"both": "none\n"}
+    assert (tmp_path / "many/config.json").exists(), "the model itself was removed, not the link"
+
+
+@pytest.mark.parametrize(("there", "message"), [("path:gone", "existing folder"), ("hub:org/name", "40 hexadecimal")])
+def test_a_translator_that_cannot_be_found_is_told(tmp_path: Path, there: str, message: str) -> None:
+    root = _workspace(tmp_path / "w", f'features: {{one: {{augment: {{translate: {{there: "{there}"}}}}}}}}')
+    with pytest.raises(BadInput, match=rf"features\.one\.augment\.translate\.there: .*{message}"):
         refresh(root)
 
 

@@ -22,6 +22,7 @@ from tasks.embed.augment import Augment
 from tasks.embed.near_words import NearWords
 from tasks.embed.params import KINDS
 from tasks.embed.phrase import Phrase
+from tasks.embed.translate import Translate
 from tasks.errors import BadInput
 from tasks.features import FeatureSet
 from tasks.files import read_json, sha256
@@ -30,6 +31,7 @@ from tests import tiny
 from tests.imports import ROOT
 
 SHARES = dict.fromkeys(ALTERATIONS, 0.3)
+PLACES = {"there": "path:a", "back": "path:b"}
 AUGMENT: dict[str, Any] = {"copies": 3, **SHARES}
 RECIPES: dict[str, dict[str, Any]] = {
     "tfidf": {"kind": "tfidf", "encoder": "none", "min_rows": 1},
@@ -404,10 +406,14 @@ def test_the_same_rows_give_the_same_feature_set(workspace: Path, name: str) -> 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"copies": 2}, "a share above 0 of swap, delete, insert, synonyms or characters"),
+        ({"copies": 2}, "a share above 0 of swap, delete, insert, synonyms or characters, or translate"),
         ({"swap": 0.1, "vectors": "path:x"}, "insert or synonyms above 0, which alone use vectors"),
         ({"insert": 0.1, "vectors": "glove.txt"}, "word2vec, or path:<file>"),
         ({"swap": 1.1}, "less than or equal to 1"),
+        ({"translate": {"there": "path:a", "back": "b"}}, "`path:<folder>` or `hub:<id>@<commit of 40 hex digits>`"),
+        ({"translate": PLACES | {"languages": ["en"]}}, "two of them: of the texts' own language, and of the other"),
+        ({"translate": PLACES | {"decoding": "sample", "beams": 2}}, "decoding: beam with beams"),
+        ({"translate": PLACES | {"temperature": 0.5}}, "decoding: sample with temperature"),
     ],
 )  # fmt: skip
 def test_values_that_cannot_be_meant_are_refused(values: dict[str, Any], sentence: str) -> None:
@@ -428,10 +434,11 @@ def test_a_feature_set_reads_vectors_from_one_file_alone() -> None:
 
 def test_the_example_in_the_parameters_holds_and_names_every_key() -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    shown = re.search(r"  # augment: (\{[^}]*\})", text)
+    shown = re.search(r"  # augment: (\{[^{}]*\{[^{}]*\}\})", text)
     assert shown
     example = YAML(typ="safe").load(shown[1].replace("#", ""))
     assert set(example) == set(Augment.model_fields)
+    assert set(example["translate"]) == set(Translate.model_fields)
     Augment.model_validate(example)
 
 
