@@ -1,7 +1,7 @@
 """Paired tests of candidates against the best of them, all on the same rows, and Holm's correction.
 
-Each p-value is two-sided, of the hypothesis that the two are equally good. As the best was picked by the same rows, what
-the corrected level promises is this: with that confidence the candidate that is truly the best is among those not
+Each p-value is two-sided, of the hypothesis that the two are equally good. As the best was picked by the same rows,
+what the corrected level promises is this: with that confidence the candidate that is truly the best is among those not
 found worse (the argument of Gupta 1965, "On some multiple decision (selection and ranking) rules": whichever one comes
 out best must beat the true best by chance, and there are as many that might as there are comparisons). It does not
 promise that no other candidate, just as good, is found worse.

@@ -97,6 +97,6 @@ def _sentence(names: list[str], choice: Choice, metric: str, cost: str) -> str:
     barred = any(not some.eligible for some in choice.standings)
     remark = "; those beyond the limits do not count" if barred else ""
     return (
-        f"Pareto front of {among}, from the lowest {wording.name(cost)} up: {wording.listed(names)}. No candidate beats "
-        f"one of these on both{remark}."
+        f"Pareto front of {among}, from the lowest {wording.name(cost)} up: {wording.listed(names)}. No candidate "
+        f"beats one of these on both{remark}."
     )

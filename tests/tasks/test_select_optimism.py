@@ -83,7 +83,7 @@ def test_a_winner_by_cost_is_corrected_as_what_it_is_not_as_the_best() -> None:
     small[np.flatnonzero(~large)[:4]] = True
     choice = choose(evidence_of([large, small], [50.0, 1.0]), ACCURACY, seed=1)
     assert (choice.best.name, choice.winner) == ("c00", "c01")
-    assert choice.corrected is not None and choice.corrected.chosen_in > 0.75
+    assert choice.corrected is not None and choice.corrected.chosen_in > 0.6
     assert choice.corrected.value < (large.mean() + small.mean()) / 2
 
 
@@ -94,6 +94,7 @@ def test_the_choice_in_a_sample_follows_the_declared_rule(metric: str, correctio
     comparison = Comparison("bootstrap", correction, 4, 1000, 0.95)
     random = np.random.default_rng(8)
     values = random.multivariate_normal([0.8, 0.79, 0.76, 0.7, 0.79], np.eye(5) * 1e-4 + 1e-4, size=300).T
+    values = 1 - values if metric == "log_loss" else values
     costs = np.array([8.0, 2.0, 1.0, 0.1, 2.5])
     found = choices(values, costs, comparison, params)
     assert len(set(found.tolist())) >= 3
