@@ -39,9 +39,10 @@ class Breach:
     def reason(self) -> str:
         """The breach in words, to go on after the candidate's name."""
         if isinstance(self.found, float) and isinstance(self.allowed, float):
-            found, allowed = (wording.cost(self.limit, value) for value in (self.found, self.allowed))
+            pair = (self.found, self.allowed)
+            found, allowed = (wording.cost(self.limit, value) for value in pair)
             if found == allowed:  # they differ by less than is usually told
-                found = wording.cost(self.limit, self.found, exactly=True)
+                found, allowed = (wording.cost(self.limit, value, exactly=True) for value in pair)
             return f"its {wording.name(self.limit)} of {found} is above {allowed}"
         return f"{_words(self.found)} is not among the families allowed ({_words(self.allowed)})"
 

@@ -8,7 +8,7 @@ from tasks.select.evidence import Evidence
 from tasks.select.params import SelectParams
 from tasks.select.standing import Comparison, Standing
 
-_TOLD = 3  # ties, or breaches, that get a sentence each; more share one
+_TOLD = 3  # ties that get a sentence each; more share one
 _NAMED = 6  # candidates beyond the limits that are told one by one
 
 
@@ -22,9 +22,8 @@ def limits(standings: Sequence[Standing], params: SelectParams) -> list[str]:
     if not out:
         kept = "The only candidate keeps" if len(standings) == 1 else f"All {len(standings)} candidates keep"
         return [f"{start} {kept} them."]
-    each = [f"{some.name} ({wording.listed([breach.reason for breach in some.breaches])})" for some in out[:_NAMED]] + (
-        [f"{len(out) - _NAMED} more"] if len(out) > _NAMED else []
-    )
+    each = [f"{some.name} ({wording.listed([breach.reason for breach in some.breaches])})" for some in out[:_NAMED]]
+    each += [f"{len(out) - _NAMED} more"] if len(out) > _NAMED else []
     verb = "is" if len(out) == 1 else "are"
     told = [f"{start} {len(out)} of {len(standings)} candidates {verb} beyond them: {wording.listed(each)}."]
     if not standings[0].eligible:
@@ -40,12 +39,11 @@ def best(standings: Sequence[Standing], params: SelectParams, evidence: Evidence
     """Which candidate has the best metric, and on which rows."""
     able = [some for some in standings if some.eligible]
     first, metric = able[0], wording.name(params.metric)
-    among = (
-        "" if len(able) == len(standings) else " that keep the limits" if len(able) > 1 else " that keeps the limits"
-    )
-    which = (
-        f"is the only candidate{among} and" if len(able) == 1 else f"is the best of {len(able)} candidates{among}: it"
-    )
+    limited = len(able) < len(standings)
+    if len(able) == 1:
+        which = f"is the only candidate{' that keeps the limits' if limited else ''} and"
+    else:
+        which = f"is the best of {len(able)} candidates{' that keep the limits' if limited else ''}: it"
     sentence = (
         f"{first.name} {which} reaches a {metric} of {wording.measure(first.value)} on {len(evidence.actual):,} "
         f"{wording.ROWS[evidence.rows]} ({wording.percent(params.level)} interval {_range(first.low, first.high)})."
@@ -83,12 +81,12 @@ def ties(standings: Sequence[Standing], comparison: Comparison, params: SelectPa
 def method(comparison: Comparison) -> str:
     """The test and its correction, for the middle of a sentence."""
     name = f"the paired bootstrap ({comparison.draws:,} draws)"
-    name = "McNemar's exact test" if comparison.test == "mcnemar" else name
+    name = "the exact McNemar test" if comparison.test == "mcnemar" else name
     if comparison.count < 2:
         return name
     if comparison.correction == "none":
         return f"{name}, not corrected for the {comparison.count} comparisons"
-    return f"{name}, corrected for {comparison.count} comparisons by Holm's method"
+    return f"{name}, corrected for {comparison.count} comparisons by the Holm method"
 
 
 def cheapest(affordable: Sequence[Standing], tied: Sequence[Standing], params: SelectParams) -> list[str]:
@@ -148,7 +146,7 @@ def _p(some: Standing) -> str:
 
 def _stated(p_value: float | None) -> str:
     shown = wording.p_value(p_value)
-    return shown if shown.startswith("<") else f"= {shown}"
+    return shown if shown.startswith("below") else f"= {shown}"
 
 
 def _interval(some: Standing, params: SelectParams) -> str:

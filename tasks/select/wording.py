@@ -56,7 +56,7 @@ def p_value(value: float | None) -> str:
     """A p-value to three digits that count; a dash where there is none."""
     if value is None:
         return "-"
-    return "< 0.001" if value < 0.001 else f"{value:.3g}"
+    return "below 0.001" if value < 0.001 else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:

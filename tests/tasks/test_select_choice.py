@@ -100,7 +100,7 @@ def test_a_wider_level_makes_more_ties(root: Path) -> None:
 
 
 def fifteen(root: Path) -> list[str]:
-    """`best`; `nearly`, which alone would be told from it; and many that are hopeless."""
+    """`best`; `nearly`, which is a little worse; and many that are hopeless."""
     write_results(root, "best", ACTUAL, answers(ACTUAL, []))
     write_results(root, "nearly", ACTUAL, answers(ACTUAL, range(5)))
     hopeless = [f"h{number:02}" for number in range(13)]
@@ -115,7 +115,6 @@ def test_more_candidates_do_not_hide_those_that_are_clearly_worse(root: Path) ->
 
 
 def test_the_correction_is_for_how_many_are_compared(root: Path) -> None:
-    """Of equal candidates that differ by chance, one more is told from the best without it."""
     write_results(root, "best", ACTUAL, answers(ACTUAL, []))
     names = [f"near{number}" for number in range(4)]
     for number, name in enumerate(names):
@@ -129,7 +128,7 @@ def test_the_correction_is_for_how_many_are_compared(root: Path) -> None:
     assert corrected.standings[1].corrected_p == pytest.approx(4 * 2 * 0.5**6)
     assert all(some.behind_low > 0 for some in corrected.standings[1:])
     assert any("ties go by the corrected test" in reason for reason in corrected.reasons)
-    assert any("by Holm's method" in reason for reason in corrected.reasons)
+    assert any("by the Holm method" in reason for reason in corrected.reasons)
     assert any("not corrected for the 4 comparisons" in reason for reason in plain.reasons)
 
 
@@ -140,7 +139,7 @@ def test_where_interval_and_test_disagree_a_sentence_says_so(root: Path) -> None
     following = choice.standing("next")
     assert following.behind_low > 0 and following.tied
     (told,) = [reason for reason in choice.reasons if "next is tied" in reason]
-    assert "p = 0.0625 by McNemar's exact test" in told
+    assert "p = 0.0625 by the exact McNemar test" in told
     assert told.endswith("The interval, which lies above 0, is of a bootstrap; what is tied goes by the test.")
     other = decide(root, ["best", "next"], metric="accuracy", test="bootstrap")
     assert not other.standing("next").tied and "goes by the test" not in " ".join(other.reasons)

@@ -98,7 +98,7 @@ def test_limits_that_all_keep_are_told(root: Path) -> None:
 
 def test_a_difference_that_rounding_would_hide_is_shown(root: Path) -> None:
     (breach,) = decide(root, size_mb=90.23).standing("large").breaches
-    assert breach.reason == "its size of 90.24 MB is above 90.2 MB"
+    assert breach.reason == "its size of 90.24 MB is above 90.23 MB"
 
 
 def test_an_ensemble_needs_its_own_word_and_those_of_its_members(root: Path) -> None:

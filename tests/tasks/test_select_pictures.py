@@ -159,4 +159,4 @@ def test_numbers_are_written_for_people() -> None:
     assert wording.measure(-0.00001) == "0.0000"
     assert wording.share(0.001) == "< 1 %" and wording.share(0.0) == "0 %"
     assert wording.listed(["a", "b", "c"]) == "a, b and c"
-    assert [wording.p_value(value) for value in (None, 0.00099, 0.0213, 1.0)] == ["-", "< 0.001", "0.0213", "1"]
+    assert [wording.p_value(value) for value in (None, 0.00099, 0.0213, 1.0)] == ["-", "below 0.001", "0.0213", "1"]
