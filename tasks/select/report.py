@@ -24,11 +24,12 @@ from tasks.select import (
 )
 from tasks.select import ladder as ladders
 from tasks.select.adaptation import Adapted
-from tasks.select.choice import Choice, Standing
+from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
 from tasks.select.ladder import Ladder
 from tasks.select.params import SelectParams
+from tasks.select.standing import Standing
 
 FOLDER = Path("reports")
 VERDICT = "PROMOTE"  # as long as there is no champion, the winner goes into service
