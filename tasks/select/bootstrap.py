@@ -4,7 +4,7 @@ Every candidate is measured on the same resampled rows, so that differences are 
 (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapters 13 and 16; percentile intervals).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -41,6 +41,30 @@ def replicate(
     Returns:
         For each metric its values [candidates, draws].
     """
+    return _measured(actual, outcomes, metrics, classes, draws, _weights(len(actual), draws, seed))
+
+
+def replicate_left_out(
+    actual: Ints, outcomes: Sequence[Outcome], metrics: Sequence[str], *, classes: int, draws: int, seed: int
+) -> dict[str, Floats]:
+    """Measures all candidates on the rows that each of the samples of `replicate` (with this seed) leaves out.
+
+    Returns:
+        For each metric its values [candidates, draws]; NaN where a sample leaves out no row.
+    """
+    left_out = ((weights == 0).astype(np.float64) for weights in _weights(len(actual), draws, seed))
+    return _measured(actual, outcomes, metrics, classes, draws, left_out)
+
+
+def _measured(
+    actual: Ints,
+    outcomes: Sequence[Outcome],
+    metrics: Sequence[str],
+    classes: int,
+    draws: int,
+    samples: Iterable[Floats],
+) -> dict[str, Floats]:
+    """Measures all candidates on samples of the rows, given as weights [rows, some of the draws] at a time."""
     results: dict[str, Floats] = {name: np.empty((len(outcomes), draws)) for name in metrics}
     every = np.arange(len(actual))
     members = _membership(actual, every, classes)
@@ -52,17 +76,17 @@ def replicate(
         for some in outcomes
     ]
     start = 0
-    for weights in _weights(len(actual), draws, seed):
+    for weights in samples:
         part = slice(start, start + weights.shape[1])
         start = part.stop
-        truth = (members @ weights).T
+        truth, rows = (members @ weights).T, weights.sum(axis=0)
         for number, (some, (hits, predicted)) in enumerate(zip(outcomes, tallies, strict=True)):
             counts = Counts((hits @ weights).T, truth, (predicted @ weights).T)
             values = agreement(counts)
             if "log_loss" in results:
-                values["log_loss"] = (some.losses @ weights) / len(actual)
+                values["log_loss"] = (some.losses @ weights) / np.maximum(rows, 1)
             for name in metrics:
-                results[name][number, part] = values[name]
+                results[name][number, part] = np.where(rows > 0, values[name], np.nan)
     return results
 
 

@@ -51,6 +51,8 @@ def write(root: Path, evidence: Evidence, choice: Choice, examination: Examinati
             "rows_name": wording.ROWS[evidence.rows],
             "split_names": wording.SPLITS,
             "standing": choice.standing(choice.winner),
+            "corrected": choice.corrected,
+            "choice_draws": choice.comparison.draws,
             "test": examination,
             "params": params,
         }

@@ -1,7 +1,7 @@
 """What is known of the candidates before the choice: rows, predictions of them, measures and costs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Candidate:
         confidence: the probability of the predicted class [rows].
         folder: of its model, from the workspace's folder.
         members: of an ensemble, the names of its candidates; none for others.
+        families: the word in `model`; of an ensemble `ensemble`, and those of its members.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Candidate:
     confidence: Floats
     folder: Path
     members: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,10 @@ def read(
     for one in contestants:
         name, table = one.name, tables[one.name]
         if rows.strings(table, "id") != ids or rows.strings(table, "label") != labels:
-            found = f"{table.num_rows:,} rows that differ"
-            raise BadInput(files[name], f"the {len(ids):,} rows of {_CLEAN[which]}", found, _AGAIN)
-        candidates.append(_candidate(root, one, which, metrics[name], table, actual, classes))
+            differing = f"{table.num_rows:,} rows that differ"
+            raise BadInput(files[name], f"the {len(ids):,} rows of {_CLEAN[which]}", differing, _AGAIN)
+        found = _candidate(root, one, which, metrics[name], table, actual, classes)
+        candidates.append(replace(found, families=_families(one, contestants)))
     return Evidence(which, texts, classes, actual, candidates)
 
 
@@ -145,6 +148,12 @@ def _candidate(
         folder=contestant.folder,
         members=contestant.members,
     )
+
+
+def _families(contestant: Contestant, every: Sequence[Contestant]) -> tuple[str, ...]:
+    parts = [one for one in every if one.name in contestant.members] or [contestant]
+    models = [str(part.params["model"]) for part in parts if "model" in part.params]
+    return tuple(dict.fromkeys([*(["ensemble"] if contestant.members else []), *models]))
 
 
 def _file(contestant: Contestant, which: Rows) -> str:

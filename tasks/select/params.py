@@ -1,8 +1,8 @@
 """The block `select` of `params.yaml`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.block import Block
 
@@ -11,6 +11,47 @@ Cost = Literal["size_mb", "latency_ms_p50", "latency_ms_p95", "fit_seconds"]
 Rows = Literal["validation", "out_of_fold"]
 """Rows that candidates can be compared on: those of the validation split, or the train rows, each as predicted by a
 model that was not shown it."""
+Family = Literal[
+    "naive_bayes",
+    "nb_svm",
+    "linear_svm",
+    "rbf_svm",
+    "logistic_regression",
+    "random_forest",
+    "gradient_boosting",
+    "linear_discriminant",
+    "nearest_neighbours",
+    "text_cnn",
+    "rnn",
+    "lstm",
+    "gru",
+    "average",
+    "transformer",
+    "ensemble",
+]
+"""The word in `model` of a candidate or student; `ensemble` for all ensembles."""
+
+
+class Limits(Block):
+    """What a candidate must keep to be chosen; null for no limit.
+
+    Latency and time to fit are measured, and peak memory is too: a candidate near such a limit may be on its other
+    side when it is measured again. Size and family are the same in every run.
+    """
+
+    size_mb: float | None = Field(default=None, gt=0)
+    """Most megabytes of the model's folder on disk."""
+    latency_ms_p50: float | None = Field(default=None, gt=0)
+    """Most milliseconds that one row takes, in the median. Noisy: leave room."""
+    latency_ms_p95: float | None = Field(default=None, gt=0)
+    """Most milliseconds that one row takes, in 95 of 100 cases. Noisier than the median."""
+    fit_seconds: float | None = Field(default=None, gt=0)
+    """Most seconds of training; of an ensemble, those of its members too. Noisy: leave room."""
+    peak_memory_mb: float | None = Field(default=None, gt=0)
+    """Most mebibytes of resident memory, at its peak, of the process that trained it, Python and its libraries with it
+    (not of one that only predicts); of an ensemble, the largest of its members'."""
+    families: list[Family] | None = Field(default=None, min_length=1)
+    """The models allowed, by the word in `model`. An ensemble needs `ensemble` here, and the models of all members."""
 
 
 class SelectParams(Block):
@@ -24,13 +65,28 @@ class SelectParams(Block):
     candidate has it, as these are many more rows and make narrower intervals, and none was searched for parameters,
     which uses the labels of all train rows, or reads an adapted encoder, which has read their texts; else
     validation."""
+    limits: Limits = Field(default_factory=Limits)
+    """What a candidate must keep to be chosen at all."""
     level: float = Field(default=0.95, ge=0.5, lt=1.0)
-    """Confidence level of all intervals. A higher one makes more candidates count as tied with the best."""
+    """Confidence level of all intervals and tests. A higher one makes more candidates count as tied with the best."""
     draws: int = Field(default=1000, ge=100, le=100_000)
-    """Samples of the bootstrap. More give steadier ends of the intervals and take longer."""
+    """Samples of the bootstrap. More give steadier ends of the intervals and take longer. Where more are needed, so
+    that the smallest p-value can pass the correction, more are drawn for the choice."""
+    test: Literal["auto", "bootstrap", "mcnemar"] = "auto"
+    """The paired test of each candidate against the best. `bootstrap`: by samples of the rows, for any metric;
+    `mcnemar`: exact, for accuracy alone; `auto`: `mcnemar` for accuracy, else `bootstrap`."""
+    correction: Literal["holm", "none"] = "holm"
+    """Of p-values, for how many candidates are compared with the best: Holm's, or none. `none` makes fewer ties, and
+    more of those found worse are worse by chance alone."""
     cost: Cost = "size_mb"
     """What decides among candidates that are tied with the best; lower is better. `size_mb` is the same in every run,
     the others are measured: a tie between candidates of like speed may then be decided otherwise next time."""
     cost_tolerance: float = Field(default=1.25, ge=1.0, le=100.0)
     """Costs up to this factor above the lowest count as equal, and among equals the better metric wins.
     Take 2 or more with a measured cost, so that noise does not decide."""
+
+    @model_validator(mode="after")
+    def _test_fits_the_metric(self) -> Self:
+        if self.test == "mcnemar" and self.metric != "accuracy":
+            raise ValueError("test mcnemar only with metric accuracy, as it counts rows that are right or wrong")
+        return self

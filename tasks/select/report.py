@@ -1,6 +1,7 @@
 """`reports/`: the choice for programs (JSON), for the terminal (Markdown) and for people (a page)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from tasks.select import (
     heatmap,
     ladder_picture,
     mistakes,
+    pareto,
+    reasons,
     recipe,
-    scatter,
     svg,
     template,
     training,
@@ -22,11 +24,12 @@ from tasks.select import (
 )
 from tasks.select import ladder as ladders
 from tasks.select.adaptation import Adapted
-from tasks.select.choice import Choice, Standing
+from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
 from tasks.select.ladder import Ladder
 from tasks.select.params import SelectParams
+from tasks.select.standing import Standing
 
 FOLDER = Path("reports")
 VERDICT = "PROMOTE"  # as long as there is no champion, the winner goes into service
@@ -45,6 +48,9 @@ def selection(
         "level": params.level,
         "rows": evidence.rows,
         "candidates": [_standing(evidence, standing, params) for standing in choice.standings],
+        "comparison": asdict(choice.comparison),
+        "corrected": choice.corrected.as_json() if choice.corrected is not None else None,
+        "pareto": {front.cost: front.names for front in pareto.fronts(evidence, choice, params.metric)},
         "adaptation": [one.as_json() for one in adapted],
         "test": examination.as_json(),
         "champion": None,
@@ -86,14 +92,21 @@ def _standing(evidence: Evidence, standing: Standing, params: SelectParams) -> d
     compared = {
         **candidate.measures,
         "interval": {"metric": params.metric, "low": standing.low, "high": standing.high},
-        "behind_best": {"value": standing.behind, "low": standing.behind_low, "high": standing.behind_high},
+        "behind_best": {
+            "value": standing.behind,
+            "low": standing.behind_low,
+            "high": standing.behind_high,
+            "p_value": standing.p_value,
+            "corrected_p_value": standing.corrected_p,
+        },
     }
     return {
         "name": standing.name,
         **measures,
         evidence.rows: compared,  # the rows that were not compared have no interval
         "cost": candidate.costs,
-        "eligible": True,  # no limit on latency or size can be declared yet
+        "eligible": standing.eligible,
+        "breaches": [breach.as_json() for breach in standing.breaches],
         "tied_with_best": standing.tied,
         **({"members": list(candidate.members)} if candidate.members else {}),
     }
@@ -128,7 +141,9 @@ def _facts(
         "searches": [some for some in candidates if some["recipe"].search is not None],
         "warned": [some for some in recipes.values() if some.warnings],
         "lower_is_better": params.metric in LOWER_IS_BETTER,
-        "quality_against_latency": scatter.draw(_points(evidence, choice), wording.name(params.metric)),
+        "fronts": pareto.fronts(evidence, choice, params.metric),
+        "method": reasons.method(choice.comparison),
+        "beyond": any(not some.eligible for some in choice.standings),
         "classes": mistakes.class_scores(evidence, winner),
         "confusion": heatmap.draw(matrix, evidence.classes),
         "pairs": mistakes.confused_pairs(matrix, evidence.classes, _PAIRS),
@@ -138,35 +153,15 @@ def _facts(
     }
 
 
-def _kind(standing: Standing, choice: Choice) -> str:
-    if standing.name == choice.winner:
-        return "winner"
-    return "tied" if standing.tied else "other"
-
-
 def _candidates(evidence: Evidence, choice: Choice, recipes: Mapping[str, recipe.Recipe]) -> list[dict[str, Any]]:
     ends = svg.spread([end for some in choice.standings for end in (some.low, some.high)], 0.04)
     return [
         {
             "standing": some,
-            "kind": _kind(some, choice),
-            "picture": whisker.draw(some.value, some.low, some.high, ends, _kind(some, choice)),
+            "kind": pareto.kind(some, choice),
+            "picture": whisker.draw(some.value, some.low, some.high, ends, pareto.kind(some, choice)),
             "result": evidence.named(some.name),
             "recipe": recipes[some.name],
         }
-        for some in choice.standings
-    ]
-
-
-def _points(evidence: Evidence, choice: Choice) -> list[scatter.Point]:
-    return [
-        scatter.Point(
-            name=some.name,
-            latency=evidence.named(some.name).costs["latency_ms_p50"],
-            value=some.value,
-            low=some.low,
-            high=some.high,
-            kind=_kind(some, choice),
-        )
         for some in choice.standings
     ]

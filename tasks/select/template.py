@@ -32,6 +32,7 @@ def render(name: str, **facts: Any) -> str:
         "extra": wording.extra,
         "percent": wording.percent,
         "share": wording.share,
+        "p_value": wording.p_value,
         "significant": wording.significant,
         "duration": wording.duration,
         "plain_name": wording.name,

@@ -13,8 +13,11 @@ NAMES = {
     "latency_ms_p50": "median latency",
     "latency_ms_p95": "95th percentile of latency",
     "fit_seconds": "time to fit",
+    "peak_memory_mb": "peak memory of fitting",
 }
 """Plain names of measures and costs."""
+
+_UNITS = {"size_mb": "MB", "latency_ms_p50": "ms", "latency_ms_p95": "ms", "fit_seconds": "s", "peak_memory_mb": "MiB"}
 
 ROWS = {"validation": "validation rows", "out_of_fold": "out-of-fold train rows"}
 """What candidates were compared on, for the middle of a sentence."""
@@ -42,11 +45,18 @@ def extra(value: float) -> str:
     return f"{round(value, 1) + 0.0:+,.1f}" if abs(value) < 100 else f"{value:+,.0f}"
 
 
-def cost(key: str, value: float) -> str:
-    """A cost with its unit."""
-    if key == "fit_seconds":
+def cost(key: str, value: float, *, exactly: bool = False) -> str:
+    """A cost with its unit, to about three digits or, exactly, to all that can matter."""
+    if key == "fit_seconds" and not exactly:
         return duration(value)
-    return f"{significant(value)} {'MB' if key == 'size_mb' else 'ms'}"
+    return f"{f'{value:.9g}' if exactly else significant(value)} {_UNITS[key]}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value to three digits that count; a dash where there is none."""
+    if value is None:
+        return "-"
+    return "below 0.001" if value < 0.001 else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Stage `select`: the model it hands out, the reports it writes, and when it opens the test split."""
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -63,7 +64,7 @@ def test_the_selection_has_its_declared_form(workspace: Path) -> None:
     )
     assert [candidate["name"] for candidate in found["candidates"]] == ["good", "poor"]
     first, second = found["candidates"]
-    assert set(first) == {"name", "validation", "out_of_fold", "cost", "eligible", "tied_with_best"}
+    assert set(first) == {"name", "validation", "out_of_fold", "cost", "eligible", "breaches", "tied_with_best"}
     assert found["rows"] == "validation"
     assert first["out_of_fold"] is None
     assert (first["tied_with_best"], second["tied_with_best"]) == (True, False)
@@ -74,6 +75,36 @@ def test_the_selection_has_its_declared_form(workspace: Path) -> None:
     assert first["cost"]["fit_seconds"] == 3.0 and first["cost"]["latency_ms_p50"] == 1.0
     assert all(reason.endswith(".") for reason in found["reasons"])
     assert (record.rows_in, record.rows_out) == (60, 15)
+
+
+def test_the_selection_holds_the_test_of_ties_and_the_correction_for_the_choice(workspace: Path) -> None:
+    select(workspace)
+    found = read_json(workspace / "reports/selection.json")
+    assert found["comparison"] == {"test": "bootstrap", "correction": "holm", "count": 1, "draws": 1000, "level": 0.95}
+    best, behind = (one["validation"]["behind_best"] for one in found["candidates"])
+    assert (best["value"], best["p_value"], best["corrected_p_value"]) == (0.0, None, None)
+    assert behind["p_value"] == behind["corrected_p_value"] < 0.01
+    corrected = found["corrected"]
+    assert corrected["low"] < corrected["value"] < corrected["high"]
+    assert (corrected["metric"], corrected["chosen_in"]) == ("macro_f1", 1.0)
+    assert corrected["uncorrected"] == found["candidates"][0]["validation"]["macro_f1"]
+    told = f"Corrected for the choice, a macro F1 of {corrected['value']:.4f} is to be expected"
+    for file in ("reports/report.html", "reports/report.md", "models/selected/README.md"):
+        assert told in (workspace / file).read_text(encoding="utf-8"), file
+
+
+def test_a_rerun_gives_the_same_selection_but_for_what_was_measured(workspace: Path) -> None:
+    select(workspace)
+    first = (workspace / "reports/selection.json").read_bytes()
+    select(workspace)
+    assert (workspace / "reports/selection.json").read_bytes() == first
+    costs = {"latency_ms_p50": 77.0, "latency_ms_p95": 88.0, "fit_seconds": 99.0}
+    write_results(workspace, "good", ACTUAL, answers(ACTUAL, range(3)), costs, curve=CURVE)
+    select(workspace)
+    before, after = json.loads(first), read_json(workspace / "reports/selection.json")
+    assert before["candidates"][0].pop("cost") != after["candidates"][0].pop("cost")
+    assert before["pareto"].pop("latency_ms_p50") != after["pareto"].pop("latency_ms_p50")
+    assert before == after
 
 
 def test_the_test_figures_are_the_winners_own_answers_to_the_test_rows(workspace: Path) -> None:

@@ -6,7 +6,7 @@ from sklearn import metrics
 
 from tasks.scores import agreement, count, log_losses
 from tasks.select import bootstrap
-from tasks.select.bootstrap import Outcome, interval, replicate
+from tasks.select.bootstrap import Outcome, interval, replicate, replicate_left_out
 
 ROWS, CLASSES = 60, 4
 
@@ -36,6 +36,26 @@ def test_each_draw_is_the_measure_of_one_resample_that_all_candidates_share(
             expected = {**alone, "log_loss": some.losses[sample].mean()}
             for name in names:
                 assert found[name][number, draw] == pytest.approx(float(expected[name])), name
+
+
+def test_each_draw_also_measures_the_rows_that_it_leaves_out(actual: np.ndarray, outcomes: list[Outcome]) -> None:
+    names = ["accuracy", "macro_f1", "mcc", "log_loss"]
+    found = replicate_left_out(actual, outcomes, names, classes=CLASSES, draws=20, seed=5)
+    (weights,) = bootstrap._weights(ROWS, 20, 5)
+    for draw in range(20):
+        left_out = np.flatnonzero(weights[:, draw] == 0)
+        assert 10 < len(left_out) < 35
+        for number, some in enumerate(outcomes):
+            alone = agreement(count(actual[left_out], some.predicted[left_out], CLASSES))
+            expected = {**alone, "log_loss": some.losses[left_out].mean()}
+            for name in names:
+                assert found[name][number, draw] == pytest.approx(float(expected[name])), name
+
+
+def test_a_draw_that_leaves_out_no_row_has_no_measure_of_them() -> None:
+    lone = [Outcome(np.array([0]), np.array([0.1]))]
+    values = replicate_left_out(np.array([0]), lone, ["accuracy", "log_loss"], classes=1, draws=5, seed=1)
+    assert np.isnan(values["accuracy"]).all() and np.isnan(values["log_loss"]).all()
 
 
 def test_draws_in_parts_are_all_filled_and_proper_samples(

@@ -99,6 +99,52 @@ def test_a_wider_level_makes_more_ties(root: Path) -> None:
     assert decide(root, ["best", "next"], level=0.98).standing("next").tied
 
 
+def fifteen(root: Path) -> list[str]:
+    """`best`; `nearly`, which is a little worse; and many that are hopeless."""
+    write_results(root, "best", ACTUAL, answers(ACTUAL, []))
+    write_results(root, "nearly", ACTUAL, answers(ACTUAL, range(5)))
+    hopeless = [f"h{number:02}" for number in range(13)]
+    for number, name in enumerate(hopeless):
+        write_results(root, name, ACTUAL, answers(ACTUAL, range(number, 120, 2)))
+    return ["best", "nearly", *hopeless]
+
+
+def test_more_candidates_do_not_hide_those_that_are_clearly_worse(root: Path) -> None:
+    standings = decide(root, fifteen(root), draws=100).standings  # too few draws for 14 comparisons: more are drawn
+    assert {some.name for some in standings if some.tied} <= {"best", "nearly"}
+
+
+def test_the_correction_is_for_how_many_are_compared(root: Path) -> None:
+    write_results(root, "best", ACTUAL, answers(ACTUAL, []))
+    names = [f"near{number}" for number in range(4)]
+    for number, name in enumerate(names):
+        write_results(root, name, ACTUAL, answers(ACTUAL, range(20 * number, 20 * number + 6)))
+    plain = decide(root, ["best", *names], metric="accuracy", correction="none")
+    corrected = decide(root, ["best", *names], metric="accuracy")
+    assert [some.p_value for some in plain.standings] == [some.p_value for some in corrected.standings]
+    assert plain.standings[1].p_value == pytest.approx(2 * 0.5**6)
+    assert not any(some.tied for some in plain.standings[1:])
+    assert all(some.tied for some in corrected.standings[1:])
+    assert corrected.standings[1].corrected_p == pytest.approx(4 * 2 * 0.5**6)
+    assert all(some.behind_low > 0 for some in corrected.standings[1:])
+    assert any("ties go by the corrected test" in reason for reason in corrected.reasons)
+    assert any("by the Holm method" in reason for reason in corrected.reasons)
+    assert any("not corrected for the 4 comparisons" in reason for reason in plain.reasons)
+
+
+def test_where_interval_and_test_disagree_a_sentence_says_so(root: Path) -> None:
+    write_results(root, "best", ACTUAL, answers(ACTUAL, []))
+    write_results(root, "next", ACTUAL, answers(ACTUAL, range(5)))
+    choice = decide(root, ["best", "next"], metric="accuracy")  # 5 to 0: exactly, p = 0.0625
+    following = choice.standing("next")
+    assert following.behind_low > 0 and following.tied
+    (told,) = [reason for reason in choice.reasons if "next is tied" in reason]
+    assert "p = 0.0625 by the exact McNemar test" in told
+    assert told.endswith("The interval, which lies above 0, is of a bootstrap; what is tied goes by the test.")
+    other = decide(root, ["best", "next"], metric="accuracy", test="bootstrap")
+    assert not other.standing("next").tied and "goes by the test" not in " ".join(other.reasons)
+
+
 def test_an_only_candidate_wins_without_a_word_of_others(root: Path) -> None:
     write_results(root, "lone", ACTUAL, answers(ACTUAL, FEW_MORE))
     choice = decide(root, ["lone"])
@@ -140,6 +186,9 @@ def test_params_refuse_what_they_do_not_know(tmp_path: Path) -> None:
         "{draws: 10}",
         "{cost_tolerance: 0.5}",
         "{cost: price}",
+        "{test: mcnemar}",
+        "{test: t, metric: accuracy}",
+        "{correction: bonferroni}",
         "{x: 1}",
     ):
         (tmp_path / "params.yaml").write_text(f"select: {wrong}\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 """The report's pictures: what is drawn where, and that nothing overlaps."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,25 +27,57 @@ def points(latencies: list[float], values: list[float]) -> list[scatter.Point]:
     ]
 
 
+def picture(points: list[scatter.Point]) -> ElementTree.Element:
+    return parsed(scatter.draw(points, "macro F1", "latency, ms", "What is to be seen."))
+
+
+def circles(drawn: ElementTree.Element) -> list[tuple[float, float]]:
+    return [(float(c.get("cx", 0)), float(c.get("cy", 0))) for c in drawn.iter(f"{SPACE}circle")]
+
+
+def corners(element: ElementTree.Element) -> list[tuple[float, ...]]:
+    return [tuple(map(float, pair.split(","))) for pair in str(element.get("points")).split()]
+
+
 def test_scatter_places_quicker_left_and_better_up() -> None:
-    drawn = parsed(scatter.draw(points([1.0, 100.0], [0.6, 0.9]), "macro F1"))
-    first, second = [(float(c.get("cx", 0)), float(c.get("cy", 0))) for c in drawn.iter(f"{SPACE}circle")]
+    first, second = circles(picture(points([1.0, 100.0], [0.6, 0.9])))
     assert first[0] < second[0] and first[1] > second[1]
+
+
+def test_the_front_is_of_diamonds_on_a_line_of_steps_and_those_beyond_the_limits_are_crosses() -> None:
+    some = points([1.0, 10.0, 100.0, 50.0, 3.0], [0.6, 0.7, 0.9, 0.65, 0.95])
+    some = [replace(one, on_front=number < 3) for number, one in enumerate(some)]
+    some[4] = replace(some[4], kind="barred")
+    drawn = picture(some)
+    (line,) = drawn.iter(f"{SPACE}polyline")
+    centres = [tuple(np.mean(corners(diamond), axis=0)) for diamond in drawn.iter(f"{SPACE}polygon")]
+    first, second, third = centres
+    steps = [first, (second[0], first[1]), second, (third[0], second[1]), third]  # right, then up
+    assert np.array(corners(line)) == pytest.approx(np.array(steps), abs=0.11)
+    assert len(circles(drawn)) == 1
+    (cross,) = drawn.iter(f"{SPACE}g")
+    assert len(list(cross.iter(f"{SPACE}line"))) == 2
+    assert str(cross.findtext(f"{SPACE}title")).endswith("beyond the limits")
+    assert str(drawn.get("aria-label")).endswith("What is to be seen.")
+
+
+def test_a_front_of_one_has_no_line() -> None:
+    drawn = picture([replace(one, on_front=one.cost < 2) for one in points([1.0, 100.0], [0.9, 0.6])])
+    assert not list(drawn.iter(f"{SPACE}polyline")) and len(list(drawn.iter(f"{SPACE}polygon"))) == 1
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_names_in_the_scatter_overlap_neither_each_other_nor_points(seed: int) -> None:
     random = np.random.default_rng(seed)
     latencies, values = random.uniform(1, 9, 20).tolist(), random.uniform(0.6, 0.8, 20).tolist()
-    drawn = parsed(scatter.draw(points(latencies, values), "F1"))
+    drawn = picture(points(latencies, values))
     names = [e for e in drawn.iter(f"{SPACE}text") if str(e.get("class")).startswith("name")]
     boxes = []
     for name in names:
         left, base = float(name.get("x", 0)), float(name.get("y", 0))
         boxes.append((left, base - 10, left + svg.text_width(str(name.text)), base))
-    circles = [(float(c.get("cx", 0)), float(c.get("cy", 0))) for c in drawn.iter(f"{SPACE}circle")]
-    boxes += [(x - 4, y - 4, x + 4, y + 4) for x, y in circles]
-    assert len(circles) == 20
+    boxes += [(x - 4, y - 4, x + 4, y + 4) for x, y in circles(drawn)]
+    assert len(circles(drawn)) == 20
     assert names[0].get("class") == "name winner"
     for number in range(len(names)):
         for other in range(number + 1, len(boxes)):
@@ -52,9 +85,8 @@ def test_names_in_the_scatter_overlap_neither_each_other_nor_points(seed: int) -
 
 
 def test_one_candidate_alone_can_be_drawn() -> None:
-    drawn = parsed(scatter.draw(points([3.0], [0.5]), "accuracy"))
-    (circle,) = drawn.iter(f"{SPACE}circle")
-    assert 0 < float(circle.get("cx", 0)) < scatter.WIDTH and 0 < float(circle.get("cy", 0)) < scatter.HEIGHT
+    ((x, y),) = circles(picture(points([3.0], [0.5])))
+    assert 0 < x < scatter.WIDTH and 0 < y < scatter.HEIGHT
 
 
 def test_text_in_pictures_is_escaped() -> None:
@@ -127,3 +159,4 @@ def test_numbers_are_written_for_people() -> None:
     assert wording.measure(-0.00001) == "0.0000"
     assert wording.share(0.001) == "< 1 %" and wording.share(0.0) == "0 %"
     assert wording.listed(["a", "b", "c"]) == "a, b and c"
+    assert [wording.p_value(value) for value in (None, 0.00099, 0.0213, 1.0)] == ["-", "below 0.001", "0.0213", "1"]
