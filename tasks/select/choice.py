@@ -68,7 +68,6 @@ def choose(evidence: Evidence, params: SelectParams, seed: int) -> Choice:
     reasons = [_best(standings, params, evidence), *_rows(evidence), *_ties(standings, params)]
     if len(tied) > 1:
         reasons.append(_cheapest(winner, affordable, tied, params))
-    reasons.append("There is no champion yet that it would have to beat.")
     return Choice(winner.name, standings, reasons)
 
 
