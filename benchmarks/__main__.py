@@ -15,6 +15,7 @@ NAMES = (
     "domains",
     "distillation",
     "ladder",
+    "gate",
 )
 
 

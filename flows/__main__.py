@@ -3,9 +3,9 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -139,12 +139,62 @@ def score(
     input_: Annotated[str, typer.Argument(metavar="INPUT", help="Texts to classify, in any form that ingest reads.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The file to write; its ending says the format.")],
 ) -> None:
-    """Classifies new texts with the selected model: adds label and confidence to the columns of INPUT."""
+    """Classifies new texts with the champion, or the selected model if there is none.
+
+    Adds label and confidence to the columns of INPUT.
+    """
     from flows.score import score as score_file
     from flows.workspace import find
 
     with _errors():
         score_file(find(Path.cwd()), input_, output)
+
+
+@app.command()
+def promote(
+    force: Annotated[
+        bool, typer.Option("--force", help="Put it into service whatever the verdict; needs a reason.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Why, in your own words; is kept with the promotion.", show_default=False)
+    ] = None,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Commit dvc.lock, dvc.yaml and params.yaml first, if they are not.")
+    ] = False,
+) -> None:
+    """Puts the selected model into service, as a version in git's tags: it becomes the champion (models/champion/)."""
+    from flows import promotion
+
+    with _errors("regraft promote"), _held() as (root, repo):
+        done = promotion.promote(root, repo, reason=reason, force=force, commit=commit)
+    Console().print(summary.promoted(done), highlight=False)
+
+
+@app.command()
+def rollback(
+    version: Annotated[
+        str | None,
+        typer.Argument(help="A version of `regraft history`. Default: the one before.", show_default=False),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, in your own words; is kept.", show_default=False)] = None,
+) -> None:
+    """Puts an earlier model back into service; its files come from DVC's cache or remote, nothing is trained."""
+    from flows import promotion
+
+    with _errors("regraft rollback"), _held() as (root, repo):
+        done = promotion.rollback(root, repo, version, reason)
+    Console().print(summary.promoted(done), highlight=False)
+
+
+@app.command()
+def history() -> None:
+    """Lists the models that were put into service, with when and why."""
+    from flows import history as histories
+    from flows.workspace import find
+
+    with _errors():
+        table = histories.table(find(Path.cwd()))
+        Console().print(table or histories.NONE, highlight=False)
 
 
 @app.command(hidden=True)
@@ -173,6 +223,18 @@ def _run_flow(root: Path, targets: list[str], workers: int | None, force: bool) 
             raise
         fix = "Start the server that PREFECT_API_URL names, or unset it to use a temporary one."
         raise BadInput("Prefect", "a server that answers", " ".join(str(error).split()), fix) from error
+
+
+@contextmanager
+def _held() -> "Iterator[tuple[Path, Any]]":
+    """Yields the workspace and DVC's view of it; waits for another run to end, so that both are recorded."""
+    from flows import champion, promotion
+    from flows.workspace import find, held
+
+    root = find(Path.cwd())
+    with chdir(root), held(root, wait=True), promotion.opened(root) as repo:
+        champion.sync(root, repo)
+        yield root, repo
 
 
 def _display(console: Console) -> Display:

@@ -16,6 +16,7 @@ from tasks.block import PARAMS, load
 from tasks.errors import BadInput
 from tasks.files import remove, replacing
 from tasks.links import (
+    CHAMPION,
     ENCODERS,
     LADDER,
     LIBRARIES,
@@ -68,6 +69,13 @@ def refresh(root: Path) -> None:
     declared = [*(ingest.get("sources") or []), *(ingest.get("test_sources") or [])]
     _keep(root / SOURCES, sources.entries(root, declared))
     _keep_one(root / LADDER, _ladder(root))
+    refresh_champion(root)
+
+
+def refresh_champion(root: Path) -> None:
+    """Brings the link to the model in service up to date, so that DVC sees that it is another one."""
+    champion = root / "models" / "champion"
+    _keep_one(root / CHAMPION, champion.resolve() if champion.is_dir() else "none\n")
 
 
 def refresh_ladder(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""`regraft score`: streams texts through the selected model."""
+"""`regraft score`: streams texts through the champion, or the selected model as long as there is none."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -18,13 +18,18 @@ from tasks.ingest.raw import RawRecord, Rejection
 from tasks.ingest.readers import ReadOptions, read_records
 from tasks.rules import Rules
 
-MODEL = Path("models/selected")
+CHAMPION, SELECTED = Path("models/champion"), Path("models/selected")
 CLEANING = "cleaning.json"
 _CHUNK = 1024  # rows; memory holds one chunk at a time
 
 
+def in_use(root: Path) -> Path:
+    """The folder of the model that answers: the champion, or the selected one as long as there is no champion."""
+    return CHAMPION if (root / CHAMPION / model.CARD).is_file() else SELECTED
+
+
 class Scorer:
-    """The selected model with all that stands between a raw text and its prediction.
+    """The model in use with all that stands between a raw text and its prediction.
 
     Args:
         root: the workspace.
@@ -35,8 +40,9 @@ class Scorer:
 
     def __init__(self, root: Path) -> None:
         resources = compute.read(root)
-        self._model = model.load(root / MODEL, resources.threads, resources.device)
-        self._rules = Rules.model_validate(read_json(root / MODEL / CLEANING))
+        folder = in_use(root)
+        self._model = model.load(root / folder, resources.threads, resources.device)
+        self._rules = Rules.model_validate(read_json(root / folder / CLEANING))
 
     def score(self, texts: list[Any]) -> list[tuple[str | None, float | None]]:
         """Label and confidence of each text, None for what holds no text."""
@@ -58,7 +64,7 @@ def score(root: Path, source: str, target: Path) -> None:
     end in `_2`.
 
     Args:
-        root: the workspace with `models/selected/`.
+        root: the workspace with `models/champion/` or `models/selected/`.
         source: anything that ingest reads.
         target: the file to write; its ending says the format.
 
@@ -80,7 +86,7 @@ def score(root: Path, source: str, target: Path) -> None:
         )
     if not counts.rejected:
         aside.unlink()
-    print(_summary(target, counts, aside))
+    print(_summary(root, target, counts, aside))
 
 
 def _options(source: str, ingest: IngestParams) -> ReadOptions:
@@ -131,8 +137,8 @@ def _with_result(row: Row, label: str | None, confidence: float | None) -> Row:
     return {**row, names[0]: label, names[1]: confidence}
 
 
-def _summary(target: Path, counts: _Counts, aside: Path) -> str:
-    parts = [f"{counts.written:,} rows scored into {target}"]
+def _summary(root: Path, target: Path, counts: _Counts, aside: Path) -> str:
+    parts = [f"{counts.written:,} rows scored by {in_use(root)} into {target}"]
     if counts.blank:
         parts.append(f"{counts.blank:,} of them have no text and so no label")
     if counts.rejected:

@@ -1,4 +1,5 @@
-"""What surrounds every look at the graph: the workspace is ours, nothing is left over, links and parameters hold."""
+"""What surrounds every look at the graph: the workspace is ours, nothing is left over, links, parameters
+and champion hold."""
 
 import os
 import typing
@@ -7,7 +8,7 @@ from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows import links, orphans, overrides, workspace
+from flows import champion, links, orphans, overrides, workspace
 from flows.display import Display
 from flows.graph import Graph, Item
 from flows.worker import Worker, module_arguments
@@ -68,6 +69,8 @@ def opened(
             links.refresh(root)
             graph = Graph(root, display.note)
             try:
+                champion.sync(root, graph.repo)
+                links.refresh_champion(root)
                 graph.clear_leftovers()
                 if tidy:
                     orphans.clear(graph)

@@ -13,6 +13,7 @@ from tasks.errors import RegraftError
 if TYPE_CHECKING:
     from flows.explain import Finding
     from flows.orphans import Orphan
+    from flows.promotion import Promotion
 
 _MANY = 3
 _SELECTION, _REPORT = Path("reports/selection.json"), Path("reports/report.html")
@@ -56,6 +57,16 @@ def closing(root: Path, settings: Sequence[str]) -> Iterator[str]:
         yield f"Report:   {_REPORT}"
     if settings:
         yield "params.yaml is as it was: a run without --set goes back to its values, from the run cache."
+
+
+def promoted(done: "Promotion") -> str:
+    """Which model is in service now."""
+    if not done.changed:
+        return f"{done.version} is in service already; nothing was changed."
+    instead = f" in place of {done.before}" if done.before else ""
+    return (
+        f"In service now: [bold]{escape(done.version)}[/]{instead}, in models/champion/. `regraft rollback` undoes it."
+    )
 
 
 def is_failed_run(error: RegraftError) -> bool:

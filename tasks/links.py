@@ -15,6 +15,7 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 - `links/unlabelled/<student>/`: to the files of texts that a student learns from, in the same form;
 - `links/models/<candidate>`: to the folder of the earlier model that its training starts from, or a file that says
   `none`;
+- `links/champion`: to the folder of the model in service, or a file that says `none`;
 - `links/ladder`: to `reports/ladder.json`, which `regraft ladder` writes, or a file that says `none`.
 
 `regraft` (and `make setup`) refreshes the links; this module is how a stage reads and checks them.
@@ -31,7 +32,7 @@ FOLDER = Path("links")
 LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER / "encoders"
 VECTORS, MODELS, TEXTS, UNLABELLED = FOLDER / "vectors", FOLDER / "models", FOLDER / "texts", FOLDER / "unlabelled"
 TRANSLATORS = FOLDER / "translators"
-LADDER = FOLDER / "ladder"
+CHAMPION, LADDER = FOLDER / "champion", FOLDER / "ladder"
 INDEX = "index.json"
 REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 

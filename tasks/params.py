@@ -24,6 +24,7 @@ from tasks.ingest.params import IngestParams
 from tasks.ladder.params import LadderParams
 from tasks.ladder.recipe import Known
 from tasks.select.params import SelectParams
+from tasks.select.verdict_params import VerdictParams
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 _BLOCKS: dict[str, type[BaseModel]] = {
@@ -32,6 +33,7 @@ _BLOCKS: dict[str, type[BaseModel]] = {
     "cross_validation": CrossValidationParams,
     "evaluate": EvaluateParams,
     "select": SelectParams,
+    "verdict": VerdictParams,
 }
 KEYS: Known = {
     "features": ("kind", {kind: frozenset(model.model_fields) for kind, model in KINDS.items()}),
@@ -53,6 +55,7 @@ class Params(ComputeParams):
     cross_validation: CrossValidationParams
     evaluate: EvaluateParams
     select: SelectParams
+    verdict: VerdictParams
     ladder: LadderParams | None
 
 

@@ -106,6 +106,7 @@ class Project:
             "cross_validation": {"folds": 2},
             "evaluate": {"latency_rows": 3},
             "select": {"draws": 100},
+            "verdict": {},
         }
         tiny.params(self.folder, **(blocks | changes))
 

@@ -60,6 +60,5 @@ def choose(evidence: Evidence, params: SelectParams, seed: int) -> Choice:
         *reasons.ties(standings, comparison, params),
         *reasons.cheapest(affordable, tied, params),
         *([corrected.sentence] if corrected is not None else []),
-        "There is no champion yet that it would have to beat.",
     ]
     return Choice(winner.name, standings, told, comparison, corrected)

@@ -1,5 +1,6 @@
-"""The examination: the winner on the test split. The only place that opens it."""
+"""The examination: the winner, and the champion if there is one, on the test split. The only place that opens it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from tasks.errors import BadInput
 from tasks.files import read_json
 from tasks.model import load
 from tasks.progress import Progress
-from tasks.scores import summary
+from tasks.scores import Floats, summary
 from tasks.select.bootstrap import Outcome, interval, replicate
 from tasks.select.params import SelectParams
 
@@ -20,6 +21,36 @@ TEST = Path("data/clean/test.parquet")
 _CLEANING = Path("data/clean/report.json")
 _INTERVALS = ("accuracy", "macro_f1")
 _BATCH_ROWS = 1024  # rows a call, so that memory does not grow with the split
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The test rows.
+
+    Attributes:
+        ids: of the rows.
+        texts: of the rows.
+        labels: the right ones.
+    """
+
+    ids: list[str]
+    texts: list[str]
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model made of the test rows.
+
+    Attributes:
+        classes: that it knows, in the order of its outputs.
+        probabilities: [rows, classes].
+        device: that it ran on.
+    """
+
+    classes: Sequence[str]
+    probabilities: Floats
+    device: str
 
 
 @dataclass(frozen=True)
@@ -47,39 +78,57 @@ class Examination:
         return {"rows": self.rows, "set_aside": self.set_aside, **self.measures, "intervals": intervals}
 
 
-def examine(root: Path, winner: Path, params: SelectParams, computing: Compute) -> Examination:
-    """Loads the winner and measures it on the test rows; call it once, after the choice is made.
-
-    Args:
-        winner: the folder of its trained model, in the workspace.
+def open_test(root: Path) -> Questions:
+    """Reads the test rows; call it once, after the choice is made.
 
     Raises:
-        BadInput: if there are no test rows, or one has a label that the winner was never shown.
+        BadInput: if there are none.
     """
-    table = rows.read(root / TEST, ["text", "label"])
-    texts, labels = rows.strings(table, "text"), rows.strings(table, "label")
-    if not texts:
+    table = rows.read(root / TEST, ["id", "text", "label"])
+    if not table.num_rows:
         raise BadInput(str(TEST), "at least one row", "none", "Give more rows, or a larger test share.")
-    model = load(root / winner, computing.threads, computing.device)
-    index = {label: number for number, label in enumerate(model.labels)}
-    unknown = sorted(set(labels) - set(index))
-    if unknown:
-        fix = "Give training rows of that class, or leave it out of the test source."
-        raise BadInput(str(TEST), "only labels that there are training rows of", ", ".join(unknown), fix)
-    actual = np.array([index[label] for label in labels], dtype=np.int64)
-    progress = Progress("predicting test rows", len(texts))
+    return Questions(*(rows.strings(table, name) for name in ("id", "text", "label")))
+
+
+def answer(
+    questions: Questions, folder: Path, computing: Compute, clean: Callable[[str], str] = str, who: str = "test rows"
+) -> Answers:
+    """Loads a model and lets it answer the test rows.
+
+    Args:
+        folder: of the trained model.
+        clean: what it wants done to a text first.
+        who: what is shown of the progress.
+    """
+    model = load(folder, computing.threads, computing.device)
+    texts = [clean(text) for text in questions.texts]
+    progress = Progress(f"predicting {who}", len(texts))
     parts = []
     for start in range(0, len(texts), _BATCH_ROWS):
         parts.append(model.predict_proba(texts[start : start + _BATCH_ROWS]))
         progress.update(min(start + _BATCH_ROWS, len(texts)))
-    probabilities = np.concatenate(parts)
-    outcome = Outcome.of(actual, probabilities)
+    return Answers(model.labels, np.concatenate(parts), model.device)
+
+
+def examine(root: Path, questions: Questions, answers: Answers, params: SelectParams, seed: int) -> Examination:
+    """Measures the winner by its answers.
+
+    Raises:
+        BadInput: if a test row has a label that the winner was never shown.
+    """
+    index = {label: number for number, label in enumerate(answers.classes)}
+    unknown = sorted(set(questions.labels) - set(index))
+    if unknown:
+        fix = "Give training rows of that class, or leave it out of the test source."
+        raise BadInput(str(TEST), "only labels that there are training rows of", ", ".join(unknown), fix)
+    actual = np.array([index[label] for label in questions.labels], dtype=np.int64)
+    outcome = Outcome.of(actual, answers.probabilities)
     wanted = list(dict.fromkeys([*_INTERVALS, params.metric]))
-    replicated = replicate(actual, [outcome], wanted, classes=len(index), draws=params.draws, seed=computing.seed)
+    replicated = replicate(actual, [outcome], wanted, classes=len(index), draws=params.draws, seed=seed)
     return Examination(
-        rows=len(texts),
+        rows=len(actual),
         set_aside=read_json(root / _CLEANING).get("not_in_train", {}).get("test"),
-        device=model.device,
-        measures=summary(actual, probabilities),
+        device=answers.device,
+        measures=summary(actual, answers.probabilities),
         intervals={name: interval(values[0], params.level) for name, values in replicated.items()},
     )

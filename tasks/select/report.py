@@ -24,6 +24,7 @@ from tasks.select import (
 )
 from tasks.select import ladder as ladders
 from tasks.select.adaptation import Adapted
+from tasks.select.champion import Contest
 from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
@@ -32,18 +33,22 @@ from tasks.select.params import SelectParams
 from tasks.select.standing import Standing
 
 FOLDER = Path("reports")
-VERDICT = "PROMOTE"  # as long as there is no champion, the winner goes into service
 _PAIRS, _HARD_ROWS = 15, 15
 
 
 def selection(
-    evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams, adapted: Sequence[Adapted] = ()
+    evidence: Evidence,
+    choice: Choice,
+    examination: Examination,
+    contest: Contest,
+    params: SelectParams,
+    adapted: Sequence[Adapted] = (),
 ) -> dict[str, Any]:
     """The content of `reports/selection.json`."""
     return {
         "winner": choice.winner,
-        "verdict": VERDICT,
-        "reasons": choice.reasons,
+        "verdict": contest.verdict.word,
+        "reasons": [*choice.reasons, *contest.verdict.reasons],
         "metric": params.metric,
         "level": params.level,
         "rows": evidence.rows,
@@ -53,7 +58,7 @@ def selection(
         "pareto": {front.cost: front.names for front in pareto.fronts(evidence, choice, params.metric)},
         "adaptation": [one.as_json() for one in adapted],
         "test": examination.as_json(),
-        "champion": None,
+        "champion": contest.as_json(),
     }
 
 
@@ -62,6 +67,7 @@ def write(
     evidence: Evidence,
     choice: Choice,
     examination: Examination,
+    contest: Contest,
     params: SelectParams,
     declared: Mapping[str, Contestant],
     adapted: Sequence[Adapted] = (),
@@ -70,6 +76,7 @@ def write(
     """Writes all three reports.
 
     Args:
+        contest: the winner against the champion.
         declared: all contestants, by name.
         adapted: what is known of the adapted encoders.
         ladder: what each strategy gives, None where no ladder has been made.
@@ -77,13 +84,14 @@ def write(
     # One of other rows would be read as if it were of these.
     stale = ladder is not None and not ladders.is_current(ladder, root, params.metric)
     ladder = None if stale else ladder
-    facts = _facts(root, evidence, choice, examination, params, declared) | {"adapted": adapted, "ladder": ladder}
+    facts = _facts(root, evidence, choice, examination, params, declared)
+    facts |= {"contest": contest, "adapted": adapted, "ladder": ladder}
     facts["ladder_note"] = ladders.STALE if stale else None
     facts["ladder_picture"] = None if ladder is None else ladder_picture.draw(ladder)
     for name in ("report.md", "report.html"):
         with replacing(root / FOLDER / name) as partial:
             partial.write_text(template.render(name, **facts), encoding="utf-8")
-    write_json(root / FOLDER / "selection.json", selection(evidence, choice, examination, params, adapted))
+    write_json(root / FOLDER / "selection.json", selection(evidence, choice, examination, contest, params, adapted))
 
 
 def _standing(evidence: Evidence, standing: Standing, params: SelectParams) -> dict[str, Any]:
@@ -128,7 +136,6 @@ def _facts(
     return {
         "winner": winner,
         "choice": choice,
-        "verdict": VERDICT,
         "test": examination,
         "params": params,
         "rows": evidence.rows,

@@ -10,7 +10,7 @@ import pytest
 from flows.links import refresh
 from tasks.errors import BadInput
 from tasks.links import check, tokenizer_libraries
-from tasks.select import ladder
+from tasks.select import champion, ladder
 from tests.flows.toy import Project
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -238,6 +238,18 @@ def test_an_earlier_model_that_cannot_be_taken_is_told(tmp_path: Path, folder: s
     (root / "models/candidates/far").mkdir(parents=True)
     with pytest.raises(BadInput, match=rf"candidates\.far\.warm_start: expected {message}, found {folder}"):
         refresh(root)
+
+
+def test_the_champion_is_linked_once_there_is_one(tmp_path: Path) -> None:
+    root = _workspace(tmp_path / "w")
+    refresh(root)
+    assert (root / "links/champion").read_text() == champion.NONE
+    (root / "models/champion").mkdir(parents=True)
+    refresh(root)
+    assert (root / "links/champion").readlink() == root / "models/champion"
+    (root / "models/champion").rmdir()
+    refresh(root)
+    assert (root / "links/champion").read_text() == champion.NONE
 
 
 def test_the_ladder_is_linked_once_there_is_one(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from tasks.finetune import export
 from tasks.finetune.averaging_network import AveragingNetwork
 from tasks.finetune.words import WordEmbedding
 from tasks.rules import Rules
-from tasks.select import ladder
+from tasks.select import champion, ladder
 
 CLASSES = ("billing", "leave", "network")
 WORDS = {"billing": "invoice payment refund", "leave": "holiday vacation absence", "network": "router wifi cable"}
@@ -45,6 +45,7 @@ def write_params(
     candidates: Sequence[str] | Mapping[str, Any],
     select: str = "{}",
     evaluate: str = "{}",
+    verdict: str = "{}",
     ensembles: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes `params.yaml`; candidates without parameters of their own have those of `RECIPE`."""
@@ -52,7 +53,8 @@ def write_params(
     declared = "".join(f"  {name}: {json.dumps(recipe)}\n" for name, recipe in recipes.items())
     (root / "params.yaml").write_text(
         "seed: 7\nthreads: 1\ndevice: cpu\nprecision: float32\n"
-        f"candidates:\n{declared}ensembles: {json.dumps(ensembles or {})}\nevaluate: {evaluate}\nselect: {select}\n",
+        f"candidates:\n{declared}ensembles: {json.dumps(ensembles or {})}\n"
+        f"evaluate: {evaluate}\nselect: {select}\nverdict: {verdict}\n",
         encoding="utf-8",
     )
 
@@ -72,9 +74,10 @@ def write_split(root: Path, split: str, labels: Sequence[str], texts: Sequence[s
 
 
 def write_data(root: Path, validation: Sequence[str], texts: Sequence[str] | None = None) -> None:
-    """Writes the three splits, the cleaning rules and the cleaning report; no ladder has been made."""
+    """Writes the three splits, the cleaning rules and the cleaning report; there is no ladder and no champion."""
     (root / links.LADDER).parent.mkdir(parents=True, exist_ok=True)
     (root / links.LADDER).write_text(ladder.NONE, encoding="utf-8")
+    (root / links.CHAMPION).write_text(champion.NONE, encoding="utf-8")
     write_split(root, "train", CLASSES * 4)
     write_split(root, "validation", validation, texts)
     write_split(root, "test", CLASSES * 5)

@@ -65,7 +65,7 @@ def select(root: Path, wrong: dict[str, range], params: dict[str, Any], **settin
     out_of_fold = answers(list(CLASSES) * 4, []) if settings.get("rows") == "out_of_fold" else None
     for name, rows in wrong.items():
         write_results(root, name, ACTUAL, answers(ACTUAL, rows), out_of_fold=out_of_fold)
-    common = {"seed": 7, "threads": 1, "device": "cpu", "precision": "float32", "select": settings}
+    common = {"seed": 7, "threads": 1, "device": "cpu", "precision": "float32", "select": settings, "verdict": {}}
     (root / "params.yaml").write_text(json.dumps({**common, **params}))
     stage.run(root, None, Record(root, "select"))
     found: list[dict[str, Any]] = read_json(root / "reports/selection.json")["adaptation"]
@@ -111,7 +111,7 @@ def test_rows_whose_texts_an_encoder_has_read_do_not_decide_unless_it_is_declare
     for candidates, rows in ((("plain", "adapted"), "validation"), (("plain", "terms"), "out_of_fold")):
         for name in candidates:
             write_results(root, name, ACTUAL, answers(ACTUAL, []), out_of_fold=answers(list(CLASSES) * 4, []))
-        settings = {"seed": 7, "threads": 1, "device": "cpu", "precision": "float32", "select": {}}
+        settings = {"seed": 7, "threads": 1, "device": "cpu", "precision": "float32", "select": {}, "verdict": {}}
         (root / "params.yaml").write_text(json.dumps({**settings, **tree(*candidates)}))
         stage.run(root, None, Record(root, "select"))
         assert read_json(root / "reports/selection.json")["rows"] == rows

@@ -1,0 +1,145 @@
+"""The champion: the model in service, and how the winner fares against it."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks import links
+from tasks.compute import Compute
+from tasks.errors import BadInput
+from tasks.files import read_json, replacing, sha256
+from tasks.model import CARD
+from tasks.rules import Rules
+from tasks.scores import Floats, summary
+from tasks.select.examination import Answers, Questions, answer
+from tasks.select.params import SelectParams
+from tasks.select.verdict import Match, Verdict, judge
+from tasks.select.verdict_params import VerdictParams
+
+NONE = "none\n"
+"""What the link holds where no model is in service."""
+NOTE = "champion.json"
+"""The file of a champion that says which version it is."""
+FLIPS = Path("reports/negative_flips.csv")
+RULES = Path("data/clean/rules.json")
+_CLEANING = "cleaning.json"
+_AGAIN = "Run `regraft explain` (it puts the champion back), then run again."
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model in service.
+
+    Attributes:
+        folder: that it lies in.
+        version: that it is registered as.
+        name: of the candidate that it was.
+    """
+
+    folder: Path
+    version: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The winner against the champion.
+
+    Attributes:
+        champion: None if there is none.
+        measures: of champion and challenger by name, on the rows that they were compared on; empty if on none.
+    """
+
+    verdict: Verdict
+    champion: Champion | None = None
+    measures: tuple[dict[str, float], ...] = ()
+
+    def as_json(self) -> dict[str, Any] | None:
+        """The form in `reports/selection.json`; None without a champion."""
+        if self.champion is None:
+            return None
+        measures = dict(zip(("test", "challenger"), self.measures, strict=False))
+        return {"version": self.champion.version, "name": self.champion.name, **measures, **self.verdict.as_json()}
+
+
+def read(root: Path) -> Champion | None:
+    """The champion that DVC sees.
+
+    Raises:
+        BadInput: if the link leads nowhere, or to no model.
+    """
+    link = root / links.CHAMPION
+    if link.is_file() and link.read_text(encoding="utf-8") == NONE:
+        return None
+    if not (link / CARD).is_file() or not (link / NOTE).is_file():
+        raise BadInput(str(links.CHAMPION), "a link to the champion, or none", "another file, or none", _AGAIN)
+    return Champion(link, read_json(link / NOTE)["version"], read_json(link / CARD)["name"])
+
+
+def contest(
+    root: Path,
+    winner: Path,
+    questions: Questions,
+    answers: Answers,
+    params: SelectParams,
+    demands: VerdictParams,
+    computing: Compute,
+) -> Contest:
+    """Lets the champion answer the same rows, and judges.
+
+    Args:
+        winner: folder of its model.
+        answers: of the winner.
+    """
+    champion = read(root)
+    if champion is None:
+        return Contest(Verdict("PROMOTE", ["There is no champion yet that it would have to beat."]))
+    if _is_same(root, champion, winner):
+        reason = f"It is the champion {champion.version} itself, so that nothing would change."
+        return Contest(Verdict("HOLD", [reason]), champion)
+    # The rows were cleaned as they are now; the champion wants what it was trained on.
+    clean = Rules.model_validate(read_json(champion.folder / _CLEANING)).apply
+    theirs = answer(questions, champion.folder, computing, clean, "test rows by the champion")
+    match = match_of(questions.labels, theirs, answers)
+    verdict = judge(match, demands, params.metric, draws=params.draws, seed=computing.seed)
+    shared = match.shared
+    both = (match.champion, match.challenger) if len(shared) else ()
+    return Contest(verdict, champion, tuple(summary(match.actual[shared], some[shared]) for some in both))
+
+
+def match_of(labels: Sequence[str], champion: Answers, challenger: Answers) -> Match:
+    """Both answers over all classes that one of the two knows."""
+    classes = sorted({*champion.classes, *challenger.classes})
+    index = {label: number for number, label in enumerate(classes)}
+    known = np.zeros((2, len(classes)), dtype=np.bool_)
+    spread: list[Floats] = []
+    for number, some in enumerate((champion, challenger)):
+        own = [index[label] for label in some.classes]
+        known[number, own] = True
+        wide = np.zeros((len(labels), len(classes)))
+        wide[:, own] = some.probabilities
+        spread.append(wide)
+    return Match(classes, known, np.array([index[label] for label in labels], dtype=np.int64), *spread)
+
+
+def write_flips(root: Path, found: Contest, questions: Questions, answers: Answers) -> None:
+    """Writes the rows that the champion has right and the winner wrong; only a heading where there are none."""
+    predicted = answers.probabilities.argmax(axis=1)
+    with replacing(root / FLIPS) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("id", "text", "label", "predicted"))
+        for row in found.verdict.flips:
+            wrong = answers.classes[predicted[row]]
+            writer.writerow((questions.ids[row], questions.texts[row], questions.labels[row], wrong))
+
+
+def _is_same(root: Path, champion: Champion, winner: Path) -> bool:
+    """Whether all that makes the winner's predictions is the champion's to the byte."""
+    files = [file.relative_to(winner) for file in sorted(winner.rglob("*")) if file.is_file()]
+    pairs = [(winner / file, champion.folder / file) for file in files]
+    pairs.append((root / RULES, champion.folder / _CLEANING))
+    return all(theirs.is_file() and sha256(own) == sha256(theirs) for own, theirs in pairs)
