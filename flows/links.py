@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import sources
+from flows.sources import Entry
 from tasks.base_encoder import base_of
 from tasks.block import PARAMS, load
 from tasks.errors import BadInput
@@ -29,9 +30,6 @@ from tasks.links import (
     metadata_file,
     tokenizer_libraries,
 )
-
-Entry = Path | str | Mapping[str, Path | str]
-"""A link to a path; a file's text; or a folder of files by name."""
 
 _HUB = re.compile(r"(?P<id>[\w.-]+(/[\w.-]+)?)@(?P<revision>[0-9a-f]{40})")
 

@@ -7,10 +7,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tasks.errors import BadInput
 from tasks.links import INDEX, matching
+
+Entry: TypeAlias = "Path | str | Mapping[str, Entry]"
+"""A link to a file; a file's text; or a folder of entries by name."""
 
 INSIDE = Path("data/source")
 """Which DVC sees anyway."""
@@ -22,7 +25,7 @@ _VERSIONS = (
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def entries(root: Path, declared: Sequence[str]) -> dict[str, Path | str]:
+def entries(root: Path, declared: Sequence[str]) -> dict[str, Entry]:
     """The entries for all declared sources, with an index of which source has which.
 
     Raises:
@@ -31,7 +34,7 @@ def entries(root: Path, declared: Sequence[str]) -> dict[str, Path | str]:
     return _indexed({source: _found(root, source) for source in declared})
 
 
-def texts(root: Path, key: str, declared: Sequence[str]) -> dict[str, Path | str]:
+def texts(root: Path, key: str, declared: Sequence[str]) -> dict[str, Entry]:
     """The entries for the texts that a parameter declares, with an index of which file or pattern has which.
 
     Args:
@@ -41,11 +44,24 @@ def texts(root: Path, key: str, declared: Sequence[str]) -> dict[str, Path | str
         BadInput: if a file is missing or a pattern matches nothing.
     """
     found = {str(one): _matches(root, str(one), str(one), key) for one in declared}
-    return _indexed({one: [(match.name, match.resolve()) for match in matches] for one, matches in found.items()})
+    return _indexed({one: [(match.name, _entry(match)) for match in matches] for one, matches in found.items()})
 
 
-def _indexed(found: Mapping[str, list[tuple[str, Path | str]]]) -> dict[str, Path | str]:
-    made: dict[str, Path | str] = {}
+def _entry(path: Path, above: tuple[Path, ...] = ()) -> Entry:
+    """A link to a file; of a folder, its files one by one: DVC does not look into a folder that is a link itself.
+
+    What is hidden is left out, as it is where sources are read.
+    """
+    path = path.resolve()
+    if not path.is_dir():
+        return path
+    inner = (one for one in sorted(path.iterdir()) if not one.name.startswith("."))
+    # A link to a folder above would have no end.
+    return {one.name: _entry(one, (*above, path)) for one in inner if one.resolve() not in (*above, path)}
+
+
+def _indexed(found: Mapping[str, list[tuple[str, Entry]]]) -> dict[str, Entry]:
+    made: dict[str, Entry] = {}
     index: dict[str, list[str]] = {}
     for source, entries_of in found.items():
         names = []
@@ -58,7 +74,7 @@ def _indexed(found: Mapping[str, list[tuple[str, Path | str]]]) -> dict[str, Pat
     return made
 
 
-def _found(root: Path, source: str) -> list[tuple[str, Path | str]]:
+def _found(root: Path, source: str) -> list[tuple[str, Entry]]:
     if source.startswith("hub:"):
         return _hub(root, source)
     scheme, separator, rest = source.partition("://")
@@ -67,11 +83,11 @@ def _found(root: Path, source: str) -> list[tuple[str, Path | str]]:
     return _local(root, source, rest if separator else source)
 
 
-def _hub(root: Path, source: str) -> list[tuple[str, Path | str]]:
+def _hub(root: Path, source: str) -> list[tuple[str, Entry]]:
     name, _, revision = source.removeprefix("hub:").split(":")[0].partition("@")
     folder = root / Path(name).expanduser()
     if folder.is_dir():
-        return [(f"{folder.name}.txt", f"{source}\n"), (folder.name, folder.resolve())]
+        return [(f"{folder.name}.txt", f"{source}\n"), (folder.name, _entry(folder))]
     commit = revision if _COMMIT.fullmatch(revision) else _commit(source, name, revision or None)
     return [(f"{Path(name).name}.txt", f"{source}\n{commit}\n")]
 
@@ -88,11 +104,11 @@ def _commit(source: str, name: str, revision: str | None) -> str:
         raise BadInput(f"params.yaml: {source}", "a data set that the hub knows", found, fix) from None
 
 
-def _local(root: Path, source: str, pattern: str) -> list[tuple[str, Path | str]]:
+def _local(root: Path, source: str, pattern: str) -> list[tuple[str, Entry]]:
     inside = _normal(root / INSIDE)
     matches = _matches(root, source, pattern, "ingest.sources")
     outside = (match for match in matches if not _normal(match).is_relative_to(inside))
-    return [(match.name, match.resolve()) for match in outside]
+    return [(match.name, _entry(match)) for match in outside]
 
 
 def _matches(root: Path, source: str, pattern: str, key: str) -> list[Path]:
@@ -109,12 +125,12 @@ def _normal(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-def _remote(source: str) -> list[tuple[str, Path | str]]:
+def _remote(source: str) -> list[tuple[str, Entry]]:
     import fsspec
 
     try:
         system, path = fsspec.core.url_to_fs(source)
-        paths = sorted(system.glob(path)) if glob.has_magic(path) else [path]
+        paths = _remote_files(system, path)
         notes = [(one, _version(system, one)) for one in paths]
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         found = " ".join(str(error).split()) or type(error).__name__
@@ -127,6 +143,14 @@ def _remote(source: str) -> list[tuple[str, Path | str]]:
         (f"{Path(path).name or 'remote'}.txt", json.dumps({"url": source, "path": str(path), **note}, indent=2) + "\n")
         for path, note in notes
     ]
+
+
+def _remote_files(system: Any, path: str) -> list[str]:
+    """The files that an address stands for: those of a pattern, of a folder, or itself."""
+    if glob.has_magic(path):
+        return sorted(system.glob(path))
+    # On the web there are none, and to ask would be to load the file.
+    return sorted(system.find(path)) if not path.startswith("http") and system.isdir(path) else [path]
 
 
 def _version(system: Any, path: str) -> dict[str, str]:

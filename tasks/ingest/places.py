@@ -125,7 +125,8 @@ def _remote(source: str) -> list[Place]:
             # As on disk: a pattern matches no hidden file (fsspec's own does).
             matches = (match for match in sorted(system.glob(path)) if not PurePosixPath(match).name.startswith("."))
             return _some(source, [_at(system, match) for match in matches])
-        if system.isdir(path):
+        # On the web there are no folders, and to ask would be to load the file.
+        if not path.startswith("http") and system.isdir(path):
             inner = sorted(system.find(path))
             start = len(path.rstrip("/")) + 1
             return _some(source, [_at(system, name) for name in inner if _wanted(name[start:])])

@@ -37,7 +37,7 @@ class Match:
     @property
     def shared(self) -> Ints:
         """The numbers of the rows whose class both know: those that they are compared on."""
-        return np.flatnonzero(self.known.all(axis=0)[self.actual])
+        return np.flatnonzero((self.known[0] & self.known[1])[self.actual])
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _losses(match: Match, shared: Ints, params: VerdictParams) -> list[Loss]:
     actual = match.actual[shared]
     champion, challenger = (some[shared].argmax(axis=1) == actual for some in (match.champion, match.challenger))
     found = []
-    for number in np.unique(actual):
+    for number in np.unique(actual).tolist():
         own = actual == number
         if own.sum() >= params.class_rows:
             lost, won = int((champion & ~challenger & own).sum()), int((challenger & ~champion & own).sum())
@@ -172,8 +172,8 @@ def _losses(match: Match, shared: Ints, params: VerdictParams) -> list[Loss]:
     losses = []
     for (number, own, _), p_value in zip(found, corrected.tolist(), strict=True):
         if p_value <= 1 - params.confidence:
-            right = [int((some & own).sum()) for some in (champion, challenger)]
-            losses.append(Loss(match.classes[number], int(own.sum()), *right, p_value=p_value))
+            right, now = int((champion & own).sum()), int((challenger & own).sum())
+            losses.append(Loss(match.classes[number], int(own.sum()), right, now, p_value))
     return losses
 
 
@@ -189,7 +189,7 @@ def _labels(match: Match, shared: Ints) -> list[str]:
     for one, other, number in (("the new model", "the champion", 1), ("the champion", "the new model", 0)):
         alone = np.flatnonzero(match.known[number] & ~match.known[1 - number])
         if len(alone):
-            names = wording.listed([match.classes[some] for some in alone])
+            names = wording.listed([match.classes[some] for some in alone.tolist()])
             rows = int(np.isin(match.actual, alone).sum())
             sentences.append(f"Only {one} knows {names} ({rows:,} test rows), {other} does not.")
     if sentences:

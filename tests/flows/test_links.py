@@ -291,6 +291,29 @@ def test_sources_outside_are_linked_and_those_inside_only_listed(tmp_path: Path)
     assert str(tmp_path) not in (folder / "index.json").read_text()
 
 
+@pytest.mark.parametrize("source", ["../out", "hub:../out"])
+def test_dvc_sees_each_change_in_a_folder_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    from dvc.repo import Repo
+
+    root = _workspace(tmp_path / "w", f'ingest: {{sources: ["{source}"]}}')
+    (root / "dvc.yaml").write_text("stages: {one: {cmd: touch made, deps: [links/sources], outs: [made]}}")
+    (tmp_path / "out/deep").mkdir(parents=True)
+    (tmp_path / "out/a.csv").write_text("a")
+    (tmp_path / "out/deep/b.csv").write_text("b")
+    (tmp_path / "out/deep/up").symlink_to(tmp_path / "out")
+    monkeypatch.chdir(root)
+    with Repo.init(str(root), no_scm=True) as repo:
+        for name, text in {"a.csv": "another", "deep/b.csv": "another", "deep/c.csv": "new"}.items():
+            refresh(root)
+            repo._reset()
+            repo.reproduce()
+            assert repo.status() == {}
+            (tmp_path / "out" / name).write_text(text)
+            refresh(root)
+            repo._reset()
+            assert "one" in repo.status(), name
+
+
 def test_names_with_brackets_are_files_and_not_patterns(tmp_path: Path) -> None:
     root = _workspace(tmp_path / "w[1]", 'ingest: {sources: ["mine/rows[2].csv", "mine/*.tsv"]}')
     for name in ("mine/rows[2].csv", "mine/a.tsv"):
