@@ -13,7 +13,7 @@ from typing import Any
 from flows import champion, links
 from flows.registry import Appointment, Registry
 from tasks.errors import BadInput, RegraftError
-from tasks.files import read_json
+from tasks.files import read_json, sha256
 
 SELECTED, SELECTION = Path("models/selected"), Path("reports/selection.json")
 _PIPELINE = ("dvc.lock", "dvc.yaml", "params.yaml")
@@ -66,7 +66,7 @@ def promote(
     registry = Registry(root)
     before = registry.champion()
     selection = _selection(root, repo)
-    if before is not None and before.commit == registry.head() and not _changes(registry):
+    if before is not None and _is_champion(root):
         return Promotion(before.version, before.version, changed=False)
     if not force:
         _check_verdict(selection, before)
@@ -179,6 +179,13 @@ def _changes(registry: Registry) -> list[str]:
     lines = registry.git("status", "--porcelain", "--untracked-files=no", ".").splitlines()
     unknown = [name for name in _PIPELINE if not registry.git("ls-files", name).strip()]
     return [*unknown, *(line[3:] for line in lines)]
+
+
+def _is_champion(root: Path) -> bool:
+    """Whether the selected model is the champion to the byte, but for its card, which tells of the last selection."""
+    files = [path.relative_to(root / SELECTED) for path in (root / SELECTED).rglob("*") if path.is_file()]
+    pairs = [(root / SELECTED / file, root / champion.FOLDER / file) for file in files if file.name != "README.md"]
+    return all(theirs.is_file() and sha256(own) == sha256(theirs) for own, theirs in pairs)
 
 
 def _few(names: list[str]) -> str:

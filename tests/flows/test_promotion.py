@@ -138,7 +138,13 @@ def test_the_next_one_takes_its_place_and_dvc_can_still_get_both(two: Project, t
         two.repo._reset()
         two.repo.artifacts.download("model", version=version, out=str(tmp_path / version))
         assert (tmp_path / version / "model.txt").read_text() == text
-    assert two.promote() == promotion.Promotion("v0.2.0", "v0.2.0", changed=False), "the same once more"
+
+
+def test_the_champion_is_not_promoted_once_more(two: Project) -> None:
+    assert two.promote() == promotion.Promotion("v0.2.0", "v0.2.0", changed=False)
+    two.select("two", "HOLD", against="v0.2.0")  # as the next run says of it
+    assert two.promote(force=True, reason="?") == promotion.Promotion("v0.2.0", "v0.2.0", changed=False)
+    assert two.appointed == [(1, "v0.1.0"), (2, "v0.2.0")]
 
 
 @pytest.mark.parametrize("verdict", ["HOLD", "REJECT"])
