@@ -118,6 +118,10 @@ class Project:
         """`dvc` with these arguments."""
         return self._call([sys.executable, "-m", "dvc", *arguments], check)
 
+    def git(self, *arguments: str) -> None:
+        """`git` with these arguments."""
+        self._call(["git", *arguments], check=True)
+
     def executed(self) -> set[str]:
         """The room and item of each command that ran since the last call; each run leaves a record."""
         records = self.folder / "costs" / "records"

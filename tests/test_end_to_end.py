@@ -146,6 +146,27 @@ def test_a_lost_output_and_a_spoilt_one_are_put_right(by_flow: Project) -> None:
     assert by_flow.outputs() == before
 
 
+def test_a_champion_makes_the_selection_alone_due_and_is_judged_against(by_flow: Project) -> None:
+    before = by_flow.outputs()
+    for key, value in {"user.name": "Ada", "user.email": "ada@example.org"}.items():
+        by_flow.git("config", key, value)
+    by_flow.run("promote", "--commit")
+    assert (by_flow.folder / "models/champion/champion.json").exists()
+    assert by_flow.run("explain", check=False).returncode == 1
+    by_flow.run("run")
+    assert by_flow.executed() == {"select"}
+    assert "up to date" in by_flow.dvc("status").stdout
+    selection = by_flow.selection()
+    assert (selection["verdict"], selection["champion"]["version"]) == ("HOLD", "v0.1.0")
+
+    by_flow.git("tag", "--delete", "model@v0.1.0", "model#prod#1")
+    by_flow.run("run")  # from the run cache
+    assert by_flow.executed() == set()
+    assert not (by_flow.folder / "models/champion").exists()
+    assert by_flow.outputs() == before
+    assert (by_flow.selection()["verdict"], by_flow.selection()["champion"]) == ("PROMOTE", None)
+
+
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """Starts stages from a warm process, as a run does: each alone would take ten seconds to import libraries."""

@@ -206,11 +206,13 @@ def _gain_reason(gain: Gain, rows: int, enough: bool, worse: bool, params: Verdi
             f"at least {wording.measure(-gain.high)}."
         )
     side = "better" if gain.value >= 0 else "worse"
-    start = f"On {rows:,} test rows its {name} is {wording.measure(abs(gain.value))} {side} than the champion's, {sure}"
-    bound = f"{start} by no less than {wording.signed(gain.low)}"
+    start = f"On {rows:,} test rows its {name} is {wording.measure(abs(gain.value))} {side} than the champion's"
     if enough:
-        return f"{bound}, where {useful} was asked for."
-    return f"{bound}: that it is better by {useful}, as was asked for, is not shown."
+        return f"{start}, {sure} by no less than {wording.measure(gain.low)}, where {useful} was asked for."
+    return (
+        f"{start}; that it is better by {useful}, as was asked for, is not shown ({sure} the gain is no less than "
+        f"{wording.signed(gain.low)})."
+    )
 
 
 def _new_reason(match: Match, new: list[int]) -> str:

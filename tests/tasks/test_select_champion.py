@@ -124,7 +124,7 @@ def test_a_worse_winner_is_rejected_and_the_rows_that_it_loses_are_listed(worksp
     assert all((label, predicted) in [("billing", "leave"), ("leave", "billing")] for _, _, label, predicted in listed)
     page = (workspace / "reports/report.html").read_text()
     assert "Against the champion v0.3.0" in page
-    assert "Reject good: champion v0.3.0 stays" in page
+    assert "Reject good, champion v0.3.0 stays" in page
     assert "champion v0.3.0 stays" in (workspace / "reports/report.md").read_text()
 
 
