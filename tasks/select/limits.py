@@ -44,7 +44,7 @@ class Breach:
             if found == allowed:  # they differ by less than is usually told
                 found, allowed = (wording.cost(self.limit, value, exactly=True) for value in pair)
             return f"its {wording.name(self.limit)} of {found} is above {allowed}"
-        several = not isinstance(self.found, str) and len(self.found) > 1
+        several = isinstance(self.found, tuple) and len(self.found) > 1
         return (
             f"{_words(self.found)} {'are' if several else 'is'} not among the families allowed ({_words(self.allowed)})"
         )
