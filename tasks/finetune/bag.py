@@ -15,7 +15,7 @@ from tasks.errors import BadInput
 from tasks.finetune import averaging, card
 from tasks.finetune.networks import FittedNetwork, NetworkTrainer
 from tasks.finetune.params import BagParams, TrainingParams
-from tasks.finetune.trainer import Fitted, Indices, Probabilities, Trainer
+from tasks.finetune.trainer import Fitted, Indices, Probabilities, Split, Trainer
 from tasks.folds import folds
 from tasks.model import Family
 from tasks.progress import log
@@ -92,11 +92,22 @@ class FittedBag(Fitted):
         if parts:
             self.notes["batch_parts"] = max(parts)
 
-    def predict_proba(self, rows: Indices) -> Probabilities:
-        """Probabilities [len(rows), classes] of these train rows, as the saved model gives them."""
-        return Combination("mean")(
-            [one.predict_proba(rows) for one in self._networks], self._networks[0].trainer.classes
-        )
+    def predict_proba(self, rows: Indices, split: Split = "train") -> Probabilities:
+        """Probabilities [len(rows), classes] of these rows, as the saved model gives them."""
+        parts = [one.predict_proba(rows, split) for one in self._networks]
+        return Combination("mean")(parts, self._networks[0].trainer.classes)
+
+    def members(self, rows: Indices, split: Split = "train") -> Probabilities:
+        """Probabilities [networks, len(rows), classes] of each network that answers."""
+        return np.stack([one.predict_proba(rows, split) for one in self._networks])
+
+    def soften(self, temperature: float) -> None:
+        """Divides the logits of each network by the temperature that is right for their mean.
+
+        A mean of tempered members may find another class most probable where members disagree.
+        """
+        for network in self._networks:
+            network.soften(temperature)
 
     def save(self, folder: Path) -> Family:
         """Writes the networks as members of an ensemble, or the one of a soup as what it is.

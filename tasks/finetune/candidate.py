@@ -51,8 +51,8 @@ class Search(Block):
     """From a key of the candidate to the values to try: a list, or {low, high, log}."""
 
 
-# A lucky seed is no better candidate, and a bag of anything is better than the one.
-_NOT_SEARCHED = ("features", "model", "search", "seed", "bag")
+# A lucky seed is no better candidate, a bag of anything is better than the one, and calibrated is what was found.
+_NOT_SEARCHED = ("features", "model", "search", "seed", "bag", "calibration")
 
 
 class Candidate(Block):
@@ -69,6 +69,11 @@ class Candidate(Block):
     seed: int | None = Field(default=None, ge=0, lt=2**32)
     """Of everything random in this candidate's training, the proposals of its search included; null takes the
     workspace's. Folds follow the workspace's seed in any case, so that candidates can be compared row by row."""
+
+    calibration: Literal["temperature", "none"] = "temperature"
+    """`temperature`: one number by which the logits of the trained model are divided, fitted to rows that it was not
+    shown, and kept if that helps (Guo et al. 2017, section 4.2); `none`: probabilities as training leaves them. Forests
+    and nearest neighbours, which have no logits, stay as they are."""
 
     @model_validator(mode="after")
     def _space_fits(self) -> Self:

@@ -19,11 +19,11 @@ from tasks import encoder as encoders
 from tasks import estimator, network
 from tasks.features import FeatureSet
 from tasks.finetune import selection
-from tasks.finetune.estimators import ESTIMATORS
+from tasks.finetune.estimators import ESTIMATORS, Soften
 from tasks.finetune.head import set_head
 from tasks.finetune.params import ClassicalParams
 from tasks.finetune.scores import Point, cross_entropy, validation_scores
-from tasks.finetune.trainer import Fitted, Indices, Probabilities, Trainer
+from tasks.finetune.trainer import Fitted, Indices, Probabilities, Split, Trainer
 from tasks.finetune.weighting import row_weights
 from tasks.model import Family
 from tasks.progress import log
@@ -56,7 +56,8 @@ class ClassicalTrainer(Trainer[ClassicalParams]):
             steps = self._steps(params, X, labels, weights, origins)
         for message in sorted({str(warning.message).splitlines()[0] for warning in caught}):
             log(f"warning: {message}")
-        return ClassicalFitted(self, shown, steps, time.perf_counter() - started)
+        soften = ESTIMATORS[params.model].soften
+        return ClassicalFitted(self, shown, steps, soften, time.perf_counter() - started)
 
     def _steps(
         self,
@@ -88,12 +89,21 @@ class ClassicalFitted(Fitted):
         trainer: knows the feature set and the classes.
         rows: that the model was fitted to, copies among them.
         steps: of a pipeline from features to classes.
+        soften: brings a temperature into the last of them, or is why there can be none.
         seconds: that the fit took.
     """
 
-    def __init__(self, trainer: ClassicalTrainer, rows: Indices, steps: list[tuple[str, Any]], seconds: float) -> None:
-        self._trainer, self._rows, self._steps = trainer, rows, steps
+    def __init__(
+        self,
+        trainer: ClassicalTrainer,
+        rows: Indices,
+        steps: list[tuple[str, Any]],
+        soften: Soften | str,
+        seconds: float,
+    ) -> None:
+        self._trainer, self._rows, self._steps, self._soften = trainer, rows, steps, soften
         self._pipeline = Pipeline(steps)
+        self.firm = soften if isinstance(soften, str) else ""
         self.gradients: list[dict[str, float]] = []
         self.notes: dict[str, Any] = {}
         self.seconds = seconds
@@ -106,9 +116,20 @@ class ClassicalFitted(Fitted):
         scores = validation_scores(self._trainer.validation_labels(), probabilities)
         return [Point(1, 1, train_loss, **scores).as_dict()]
 
-    def predict_proba(self, rows: Indices) -> Probabilities:
-        """Probabilities [len(rows), classes] of these train rows; 0 for classes that the fitted rows lack."""
-        return self._probabilities(_matrix(self._trainer.feature_set, "train", rows))
+    def predict_proba(self, rows: Indices, split: Split = "train") -> Probabilities:
+        """Probabilities [len(rows), classes] of these rows; 0 for classes that the fitted rows lack."""
+        return self._probabilities(_matrix(self._trainer.feature_set, split, rows))
+
+    def soften(self, temperature: float) -> None:
+        """Divides what the estimator adds up.
+
+        Raises:
+            ValueError: if it takes no softmax of such a thing.
+        """
+        if isinstance(self._soften, str):
+            raise ValueError(self._soften)
+        _ = self.curve  # which is of the model as it was fitted, as networks have it too
+        self._soften(self._steps[-1][1], temperature)
 
     def _probabilities(self, X: Any) -> Probabilities:
         found = np.zeros((X.shape[0], len(self._trainer.classes)))

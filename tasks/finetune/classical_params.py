@@ -32,7 +32,12 @@ class NaiveBayesParams(_Classical):
     """Additive smoothing; higher is smoother."""
 
 
-class NbSvmParams(_Classical):
+class _Machine(_Classical):
+    calibration: Literal["temperature"] = "temperature"
+    """Scores of a support vector machine become probabilities by a temperature, which is part of its fit."""
+
+
+class NbSvmParams(_Machine):
     """Linear SVM on terms that are scaled by their naive Bayes log-count ratios (Wang and Manning 2012)."""
 
     model: Literal["nb_svm"]
@@ -44,7 +49,7 @@ class NbSvmParams(_Classical):
     """Share of the SVM's own weights; the rest is their mean size, as naive Bayes would have it."""
 
 
-class LinearSvmParams(_Classical):
+class LinearSvmParams(_Machine):
     """Linear support vector machine; its scores become probabilities by temperature scaling."""
 
     model: Literal["linear_svm"]
@@ -52,7 +57,7 @@ class LinearSvmParams(_Classical):
     """Inverse strength of L2 regularisation; higher fits the train rows closer."""
 
 
-class RbfSvmParams(_Classical):
+class RbfSvmParams(_Machine):
     """Support vector machine with a Gaussian kernel; its scores become probabilities by temperature scaling."""
 
     model: Literal["rbf_svm"]

@@ -18,16 +18,31 @@ from tasks.progress import log
 
 
 @dataclass(frozen=True)
+class Held:
+    """What the model of one fold says of the rows that it was not shown.
+
+    Attributes:
+        rows: the train rows.
+        members: probabilities [members, rows, classes] (see tasks/finetune/trainer.py).
+    """
+
+    rows: Indices
+    members: Probabilities
+
+
+@dataclass(frozen=True)
 class OutOfFold:
     """Predictions of all train rows.
 
     Attributes:
         probabilities: [train rows, classes].
         seconds: that the fits took, over all interrupted runs.
+        parts: as the models gave them, a part a fold.
     """
 
     probabilities: Probabilities
     seconds: float
+    parts: tuple[Held, ...] = ()
 
 
 def out_of_fold(
@@ -47,32 +62,35 @@ def out_of_fold(
     rows = sum(len(held) for _, held in folds)
     found = np.zeros((rows, len(trainer.classes)))
     seconds = 0.0
+    parts = []
     for number, (shown, held) in enumerate(folds, start=1):
-        part, spent = _fold(trainer, params, shown, held, scratch / f"fold{number}")
-        found[held] = part
+        members, spent = _fold(trainer, params, shown, held, scratch / f"fold{number}")
+        found[held] = members.mean(axis=0)
+        parts.append(Held(held, members))
         seconds += spent
-        right = float(np.mean(part.argmax(axis=1) == trainer.labels(held)))
+        right = float(np.mean(found[held].argmax(axis=1) == trainer.labels(held)))
         log(f"{what}, fold {number} of {len(folds)}: accuracy {right:.3f} on {len(held):,} rows")
-    return OutOfFold(found, seconds)
+    return OutOfFold(found, seconds, tuple(parts))
 
 
 def _fold(
     trainer: Trainer[Any], params: CandidateParams, shown: Indices, held: Indices, scratch: Path
 ) -> tuple[Probabilities, float]:
-    key = fingerprint(trainer.feature_set.manifest, params.model_dump(), trainer.compute, shown)
+    recipe = params.model_dump(exclude={"calibration"})  # which comes after it
+    key = fingerprint(trainer.feature_set.manifest, recipe, trainer.compute, shown)
     done = scratch / f"{key[:16]}.npz"
     if done.exists():
         with np.load(done, allow_pickle=False) as kept:
-            return kept["probabilities"], float(kept["seconds"])
+            return kept["members"], float(kept["seconds"])
     started = time.perf_counter()
     fitted = trainer.fit(params, shown, scratch / "fit")
-    part = fitted.predict_proba(held)
+    members = fitted.members(held)
     seconds = max(fitted.seconds, time.perf_counter() - started)
     if processes.is_main():
         scratch.mkdir(parents=True, exist_ok=True)
         with replacing(done) as partial, partial.open("wb") as file:
-            np.savez(file, probabilities=part, seconds=np.float64(seconds))
+            np.savez(file, members=members, seconds=np.float64(seconds))
         for other in scratch.iterdir():  # checkpoints, and what other parameters left
             if other != done:
                 remove(other)
-    return part, seconds
+    return members, seconds

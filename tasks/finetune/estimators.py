@@ -11,7 +11,7 @@ from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 
-from tasks.finetune import fitting
+from tasks.finetune import fitting, softening
 from tasks.finetune.fitting import Fit
 from tasks.finetune.nb_svm import NbSvm
 from tasks.finetune.params import (
@@ -25,6 +25,9 @@ from tasks.finetune.params import (
     RandomForestParams,
     RbfSvmParams,
 )
+
+Soften = Callable[[Any, float], None]
+"""Brings a temperature into a fitted estimator, in place (see tasks/finetune/softening.py)."""
 
 
 def naive_bayes(params: NaiveBayesParams, seed: int) -> MultinomialNB | ComplementNB:
@@ -104,22 +107,24 @@ class Estimator:
         scale: whether means of word vectors, and terms reduced to directions, are brought to variance 1 first: with
             the same C, linear models then fit the small values too (docs/log.md). An encoder's vectors stay as they
             are, which does no worse and lets the model become a layer of the network.
+        soften: brings a temperature into it, or is why there can be none.
     """
 
     build: Callable[[Any, int], Any]
     fit: Fit
+    soften: Soften | str
     scale: bool = False
 
 
 ESTIMATORS: dict[str, Estimator] = {
-    "naive_bayes": Estimator(naive_bayes, fitting.weigh_rows),
-    "nb_svm": Estimator(nb_svm, fitting.calibrate),
-    "linear_svm": Estimator(linear_svm, fitting.calibrate, scale=True),
-    "rbf_svm": Estimator(rbf_svm, fitting.calibrate),
-    "logistic_regression": Estimator(logistic_regression, fitting.descend, scale=True),
-    "random_forest": Estimator(random_forest, fitting.grow_trees),
-    "gradient_boosting": Estimator(gradient_boosting, fitting.weigh_rows),
-    "linear_discriminant": Estimator(linear_discriminant, fitting.weigh_classes),
-    "nearest_neighbours": Estimator(nearest_neighbours, fitting.repeat_rows),
+    "naive_bayes": Estimator(naive_bayes, fitting.weigh_rows, softening.log_probabilities),
+    "nb_svm": Estimator(nb_svm, fitting.calibrate, softening.CALIBRATED),
+    "linear_svm": Estimator(linear_svm, fitting.calibrate, softening.CALIBRATED, scale=True),
+    "rbf_svm": Estimator(rbf_svm, fitting.calibrate, softening.CALIBRATED),
+    "logistic_regression": Estimator(logistic_regression, fitting.descend, softening.coefficients, scale=True),
+    "random_forest": Estimator(random_forest, fitting.grow_trees, softening.VOTES),
+    "gradient_boosting": Estimator(gradient_boosting, fitting.weigh_rows, softening.leaves),
+    "linear_discriminant": Estimator(linear_discriminant, fitting.weigh_classes, softening.coefficients),
+    "nearest_neighbours": Estimator(nearest_neighbours, fitting.repeat_rows, softening.VOTES),
 }
 """From the word in `model` to how it is built and fitted."""

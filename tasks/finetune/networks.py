@@ -21,7 +21,7 @@ from tasks.finetune.checkpoint import Checkpoints, State, fingerprint
 from tasks.finetune.loop import Rows, Training
 from tasks.finetune.params import TrainingParams
 from tasks.finetune.teaching import Teaching
-from tasks.finetune.trainer import Fitted, Indices, Probabilities, Trainer
+from tasks.finetune.trainer import Fitted, Indices, Probabilities, Split, Trainer
 from tasks.model import Family
 from tasks.progress import log
 
@@ -129,7 +129,8 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         if self.teaching is not None:
             train = self.teaching.added_to(train, rows[places], order[: len(present)])
             sources = {**sources, "teaching": self.teaching.digest}
-        key = fingerprint(sources, params.model_dump(), self.compute, rows)
+        recipe = params.model_dump(exclude={"calibration"})  # which comes after the training
+        key = fingerprint(sources, recipe, self.compute, rows)
         checkpoints = Checkpoints(scratch, key)
         torch.manual_seed(self.compute.seed)
         started = time.perf_counter()  # a head alone has the vectors of all rows made when it is built
@@ -168,10 +169,10 @@ class FittedNetwork(Fitted):
         self.notes = state.notes
         self.device, self.precision = trainer.compute.device, trainer.compute.precision
 
-    def predict_proba(self, rows: Indices) -> Probabilities:
-        """Probabilities [len(rows), classes] of these train rows, computed in float32 as a saved model would."""
+    def predict_proba(self, rows: Indices, split: Split = "train") -> Probabilities:
+        """Probabilities [len(rows), classes] of these rows, computed in float32 as a saved model would."""
         trainer = self.trainer
-        ids = [trainer.ids["train"][row] for row in rows]
+        ids = [trainer.ids[split][row] for row in rows]
         device = trainer.compute.device
 
         def predict() -> npt.NDArray[np.float32]:
@@ -182,6 +183,13 @@ class FittedNetwork(Fitted):
             logits = processes.from_main(predict, (len(rows), len(self.present)), device)
             found[:, self.present] = softmax(logits.astype(np.float64), axis=1)
         return found
+
+    def soften(self, temperature: float) -> None:
+        """Divides the weights of the last layer, and with them the logits."""
+        head = self.network.get_submodule("head")
+        with torch.no_grad():
+            for weight in head.parameters():
+                weight.div_(temperature)
 
     def save(self, folder: Path) -> Family:
         """Writes the network.

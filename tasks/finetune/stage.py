@@ -18,6 +18,7 @@ from tasks.errors import BadInput, ParamsError, Problem
 from tasks.features import FeatureSet
 from tasks.files import replacing, write_json
 from tasks.finetune import card, processes
+from tasks.finetune.calibration import calibrate
 from tasks.finetune.cross_validation import OutOfFold, out_of_fold
 from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams, Search, TransformerParams
 from tasks.finetune.search import Trial, search
@@ -170,6 +171,7 @@ def _fit(
         number = len(parts)
         held = out_of_fold(trainer, params, parts, scratch / "folds", "cross-validation")
     fitted = trainer.fit(params, everything, scratch / "whole")
+    held = calibrate(trainer, fitted, params, held)
     asking = None if trainer.teaching is None else trainer.teaching.seconds
     return Result(params, declared, trials, fitted, number, held, sum(trial.seconds for trial in trials), asking)
 

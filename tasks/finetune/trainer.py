@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Indices = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
+Split = Literal["train", "validation"]
 
 P_contra = TypeVar("P_contra", contravariant=True)
 
@@ -32,6 +33,7 @@ class Fitted(ABC):
         notes: what else is to be known of the fit, such as a batch that had to be divided.
         device: that it was fitted on.
         precision: that it was computed in.
+        firm: why its probabilities cannot be softened, empty where they can.
     """
 
     curve: list[dict[str, float]]
@@ -40,10 +42,25 @@ class Fitted(ABC):
     notes: dict[str, Any]
     device: str = "cpu"
     precision: str = "float64"
+    firm: str = ""
 
     @abstractmethod
-    def predict_proba(self, rows: Indices) -> Probabilities:
-        """Probabilities [len(rows), classes] of these train rows."""
+    def predict_proba(self, rows: Indices, split: Split = "train") -> Probabilities:
+        """Probabilities [len(rows), classes] of these rows of a split."""
+
+    def members(self, rows: Indices, split: Split = "train") -> Probabilities:
+        """Probabilities [members, len(rows), classes]: of one member, unless the answer is the mean of several."""
+        return self.predict_proba(rows, split)[None]
+
+    @abstractmethod
+    def soften(self, temperature: float) -> None:
+        """Divides what the softmax is taken of, in place, so that the model is saved calibrated.
+
+        Learning curve and notes stay what they are.
+
+        Args:
+            temperature: above 1 the model becomes less sure, below 1 surer.
+        """
 
     @abstractmethod
     def save(self, folder: Path) -> Family:

@@ -402,7 +402,15 @@ def test_the_threads_of_a_forest_change_nothing(made: dict[str, FeatureSet]) -> 
     np.testing.assert_array_equal(one.predict_proba(rows), two.fit(params, rows, Path("unused")).predict_proba(rows))
 
 
-COMMON = {"features", "model", "search", "class_weight", "select", "seed"}  # these have tests of their own
+COMMON = {
+    "features",
+    "model",
+    "search",
+    "class_weight",
+    "select",
+    "seed",
+    "calibration",
+}  # these have tests of their own
 SWITCHES: dict[str, dict[str, object]] = {
     "naive_bayes": {"variant": "complement", "alpha": 5.0},
     "nb_svm": {"alpha": 9.0, "C": 0.01, "beta": 0.1},

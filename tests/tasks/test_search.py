@@ -14,7 +14,7 @@ from tasks.finetune.cross_validation import out_of_fold
 from tasks.finetune.memory import too_little
 from tasks.finetune.params import CandidateParams, CrossValidationParams, LinearSvmParams, TextCnnParams
 from tasks.finetune.search import search
-from tasks.finetune.trainer import Fitted, Indices, Probabilities, Trainer
+from tasks.finetune.trainer import Fitted, Indices, Probabilities, Split, Trainer
 from tasks.folds import folds
 from tasks.model import Family
 from tests import tiny
@@ -29,10 +29,13 @@ class Guess(Fitted):
         self.trainer, self.share = trainer, share
         self.curve, self.gradients, self.notes, self.seconds = [], [], {}, 0.5
 
-    def predict_proba(self, rows: Indices) -> Probabilities:
+    def predict_proba(self, rows: Indices, split: Split = "train") -> Probabilities:
         truth = self.trainer.labels(rows)
         right = np.random.default_rng(len(rows)).random(len(rows)) < self.share
         return np.asarray(np.eye(3)[np.where(right, truth, (truth + 1) % 3)] * 0.9 + 0.1 / 3)
+
+    def soften(self, temperature: float) -> None:
+        raise NotImplementedError
 
     def save(self, folder: Path) -> Family:
         raise NotImplementedError

@@ -150,7 +150,8 @@ CHANGES: dict[str, list[Any]] = {
     "reinit_layers": [1, 2], "layer_rate_decay": [0.5], "unfreeze": ["gradual"], "unfreeze_epochs": [0.5],
     "contrastive": [{"learning_rate": 0.001, "epochs": 1}],
 }  # fmt: skip
-NO_SWITCHES = {"features", "model", "search", "seed", "bag", "layer_choice"}  # the last three are tried elsewhere
+# The last four are tried elsewhere.
+NO_SWITCHES = {"features", "model", "search", "seed", "bag", "layer_choice", "calibration"}
 LORA = {"tune": "lora"}
 NEEDS: dict[str, dict[str, object]] = {
     "focal_gamma": {"loss": "focal"}, "lora_rank": LORA, "lora_alpha": LORA, "lora_dropout": LORA,
