@@ -18,7 +18,7 @@ class Taught:
     """What a teacher says of rows.
 
     Attributes:
-        probabilities: float32 [rows, outputs], as the teacher gives them, without temperature.
+        probabilities: float32 [rows, outputs], as the teacher gives them: calibrated, if it is, and not yet softened.
         label_weights: float32 [rows], the weight of each row's true label beside the teacher; 0 without a true label.
         temperature: that both are softened by.
     """

@@ -52,7 +52,7 @@ class DistillationParams(Block):
 
     temperature: float = Field(default=2.0, gt=0, le=100)
     """What the logits of both are divided by before they are compared; higher shows more of what the teacher thinks of
-    the less probable classes."""
+    the less probable classes. The temperature that a teacher was calibrated by is part of its logits."""
     label_weight: float = Field(default=0.3, ge=0, le=1)
     """Weight of the true label in a row's loss, the teacher having the rest; higher trusts the labels more."""
     unlabelled: Patterns = Field(default_factory=list)
