@@ -1,5 +1,6 @@
 """The table of rows that passes between the stages."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ RAW: pa.Schema = pa.schema(
         ("official_test", pa.bool_()),  # from `ingest.test_sources`
     ]
 )
-"""Columns of `data/raw/rows.parquet`."""
+"""Columns of `data/raw/rows.parquet`; after them come those that the user keeps (`ingest.columns.keep`), as texts."""
 
 REJECTED: pa.Schema = pa.schema(
     [  # type: ignore[arg-type]
@@ -30,9 +31,19 @@ REJECTED: pa.Schema = pa.schema(
 """Columns of `data/raw/rejected.parquet`."""
 
 CLEAN = pa.schema([field for field in RAW if field.name != "official_test"])
-"""Columns of `data/clean/{train,validation,test}.parquet`."""
+"""Columns of `data/clean/{train,validation,test}.parquet`; after them come those that the user keeps."""
 
 SPLITS = ("train", "validation", "test")
+
+
+def with_kept(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
+    """A schema with columns that the user keeps after its own; they are texts, null where a row has no value."""
+    return pa.schema([*schema, *(pa.field(name, pa.string()) for name in names)])
+
+
+def kept(table: pa.Table) -> list[str]:
+    """The columns of a raw or clean table that the user keeps."""
+    return [name for name in table.column_names if name not in RAW.names]
 
 
 def write(path: Path, table: pa.Table) -> None:

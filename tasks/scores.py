@@ -46,14 +46,16 @@ def agreement(counts: Counts) -> dict[str, Floats]:
     """The measures that only look at the predicted class, each [...] and better upwards.
 
     Means over classes take those that occur among the rows or the predictions (for balanced accuracy: among
-    the rows), as scikit-learn does. `mcc` is Matthews's coefficient for many classes (Gorodkin 2004).
+    the rows), as scikit-learn does. `mcc` is Matthews's coefficient for many classes (Gorodkin 2004), `cohen_kappa` the
+    accuracy beyond that of chance as a share of what lies beyond it (Cohen 1960). Both are 0 where they have no value.
     """
     total = counts.actual.sum(axis=-1)
     _, recall, f1 = per_class(counts)
     there = counts.actual > 0
     occurs = there | (counts.predicted > 0)
     hits = counts.hits.sum(axis=-1)
-    covariance = hits * total - (counts.actual * counts.predicted).sum(axis=-1)
+    chance = (counts.actual * counts.predicted).sum(axis=-1)
+    covariance = hits * total - chance
     spread_actual = total**2 - (counts.actual**2).sum(axis=-1)
     spread_predicted = total**2 - (counts.predicted**2).sum(axis=-1)
     return {
@@ -62,6 +64,7 @@ def agreement(counts: Counts) -> dict[str, Floats]:
         "macro_f1": _ratio((f1 * occurs).sum(axis=-1), occurs.sum(axis=-1)),
         "weighted_f1": _ratio((f1 * counts.actual).sum(axis=-1), total),
         "mcc": _ratio(covariance, np.sqrt(spread_actual * spread_predicted)),
+        "cohen_kappa": _ratio(covariance, total**2 - chance),
     }
 
 
@@ -101,6 +104,34 @@ def ece(actual: Ints, probabilities: Floats) -> float:
     return float(np.abs(gaps).sum() / len(actual))
 
 
+def areas(actual: Ints, probabilities: Floats) -> dict[str, float]:
+    """The areas under the ROC curve and under the precision-recall curve, each better upwards: 0 to 1.
+
+    Each class is told from the rest by its probability; means are over the classes that some rows have and others
+    have not. `roc_auc` is the chance that a row of the class gets a higher probability of it than another row, ties
+    counting half (Hanley and McNeil 1982); `pr_auc` is the average precision: that at each threshold, weighted by the
+    recall gained there. Where no class counts they are 0.5 and 0, as there is nothing to tell apart.
+    """
+    sizes = np.bincount(actual, minlength=probabilities.shape[1])
+    told = np.flatnonzero((sizes > 0) & (sizes < len(actual)))
+    if not len(told):
+        return {"roc_auc": 0.5, "pr_auc": 0.0}
+    roc, pr = np.mean([_areas(actual == one, probabilities[:, one]) for one in told], axis=0)
+    return {"roc_auc": float(roc), "pr_auc": float(pr)}
+
+
+def _areas(own: npt.NDArray[np.bool_], values: Floats) -> tuple[float, float]:
+    """Both areas of one class: whether rows are of it [rows], and its probability [rows]."""
+    order = np.argsort(-values, kind="stable")
+    # Rows of equal probability pass a threshold together, so only the last of them counts.
+    last = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
+    hits = np.cumsum(own[order])[last].astype(np.float64)
+    misses = last + 1 - hits
+    gained = np.diff(hits, prepend=0.0)
+    under = (np.diff(misses, prepend=0.0) * (hits - gained / 2)).sum()
+    return float(under / (hits[-1] * misses[-1])), float((gained * hits / (last + 1)).sum() / hits[-1])
+
+
 def summary(actual: Ints, probabilities: Floats) -> dict[str, float]:
     """All measures of one set of predictions.
 
@@ -109,7 +140,8 @@ def summary(actual: Ints, probabilities: Floats) -> dict[str, float]:
         probabilities: [rows, classes], each row summing to 1. The largest is the predicted class (the first, if equal).
     """
     counts = count(actual, probabilities.argmax(axis=1), probabilities.shape[1])
-    return {name: float(value) for name, value in agreement(counts).items()} | {
+    measures = {name: float(value) for name, value in agreement(counts).items()} | areas(actual, probabilities)
+    return measures | {
         "log_loss": float(log_losses(actual, probabilities).mean()),
         "brier": brier(actual, probabilities),
         "ece": ece(actual, probabilities),

@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.clean.candidate import Candidate
 from tasks.clean.judge import Conflict, Decision
-from tasks.clean.languages import languages
+from tasks.languages import languages
 from tasks.rows import SPLITS
 
 _EXAMPLES = 20

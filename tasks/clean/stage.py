@@ -17,13 +17,14 @@ from tasks.files import replacing, write_json
 from tasks.near import NearIndex
 from tasks.progress import Progress, log
 from tasks.records import Record
-from tasks.rows import CLEAN, SPLITS, read, write
+from tasks.rows import CLEAN, SPLITS, kept, read, with_kept, write
 from tasks.rules import Rules
 
 RAW_ROWS = Path("data/raw/rows.parquet")
 FOLDER = Path("data/clean")
 SET_ASIDE = pa.schema([*CLEAN, pa.field("reason", pa.string()), pa.field("near", pa.string())])
-"""Columns of `set_aside.parquet`: `near` is the id of the row that this one duplicates, or null."""
+"""Columns of `set_aside.parquet`, before those that the user keeps: `near` is the id of the row that this one
+duplicates, or null."""
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
@@ -131,18 +132,20 @@ def _check_classes(rows: list[Candidate], decisions: dict[int, Decision], at_lea
 
 
 def _write_rows(root: Path, clean: pa.Table, rows: list[Candidate], decisions: dict[int, Decision]) -> None:
+    own, columns = kept(clean), with_kept(CLEAN, kept(clean))
     for name in SPLITS:
         places = [row.place for row in rows if decisions[row.place].split == name]
         with replacing(root / FOLDER / f"{name}.parquet") as path:
-            write(path, clean.take(places).select(CLEAN.names).cast(CLEAN))
+            write(path, clean.take(places).select(columns.names).cast(columns))
     aside = [decisions[row.place] for row in rows if decisions[row.place].split is None]
     places = [row.place for row in rows if decisions[row.place].split is None]
     near = [None if one.near is None else one.near.id for one in aside]
-    table = clean.take(pa.array(places, pa.int64())).select(CLEAN.names)
+    table = clean.take(pa.array(places, pa.int64())).select(columns.names)
     table = table.append_column("reason", pa.array([one.reason for one in aside], pa.string()))
     table = table.append_column("near", pa.array(near, pa.string()))
+    columns = with_kept(SET_ASIDE, own)
     with replacing(root / FOLDER / "set_aside.parquet") as path:
-        write(path, table.cast(SET_ASIDE))
+        write(path, table.select(columns.names).cast(columns))
 
 
 def _write_report(root: Path, rules: Rules, summary: dict[str, object]) -> None:

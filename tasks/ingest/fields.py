@@ -13,7 +13,7 @@ _MONTH = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Row = dict[str, Any]
-"""A row of the schema `tasks.rows.RAW`."""
+"""A row of the schema `tasks.rows.RAW`, and the columns that are kept."""
 
 
 def row_of(record: RawRecord, columns: Columns, max_chars: int, official_test: bool) -> Row | Rejection:
@@ -30,6 +30,7 @@ def row_of(record: RawRecord, columns: Columns, max_chars: int, official_test: b
         label = _name(values.get(columns.label), "label")
         time = _time(values.get(columns.time)) if columns.time is not None else None
         name = _name(values.get(columns.id), "id") if columns.id is not None else content_id(text, label)
+        kept = {column: _kept(values.get(column), column) for column in columns.keep}
     except ValueError as error:
         return Rejection(record.source, record.row, record.line, str(error), _content(record, columns))
     return {
@@ -40,6 +41,7 @@ def row_of(record: RawRecord, columns: Columns, max_chars: int, official_test: b
         "source": record.source,
         "row": record.row,
         "official_test": official_test,
+        **kept,
     }
 
 
@@ -75,6 +77,19 @@ def _name(value: Any, what: str) -> str:
     if not value.strip():
         raise ValueError(f"no {what}")
     return _storable(value.strip(), what)
+
+
+def _kept(value: Any, column: str) -> str | None:
+    """The value of a column that is carried along, as a text."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, str) and not value.strip():
+        return None
+    if isinstance(value, float) and not value.is_integer():
+        return repr(value)
+    if isinstance(value, date):
+        return _time(value)
+    return _name(value, column)
 
 
 def _time(value: Any) -> str | None:
@@ -117,6 +132,7 @@ def _type(value: Any) -> str:
 
 def _content(record: RawRecord, columns: Columns) -> str:
     names = [name for name in (columns.text, columns.label, columns.time, columns.id) if name is not None]
+    names += columns.keep
     parts = {name: record.values.get(name) for name in dict.fromkeys(names)}
     # The shortest first: a long text must not hide the label that is wrong.
     ordered = sorted(parts.items(), key=lambda part: len(str(part[1])))

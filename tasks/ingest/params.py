@@ -13,6 +13,10 @@ MAX_CHARS = 1_000_000
 """The longest text that `max_chars` can allow, in characters."""
 
 
+TAKEN = ("id", "text", "label", "time", "source", "row", "official_test", "reason", "near")
+"""Columns that rows have anyway, so that none that is kept can have their names."""
+
+
 class Columns(Block):
     """Which column (or key, or named group of `pattern`) holds what."""
 
@@ -27,6 +31,19 @@ class Columns(Block):
 
     id: str | None = None
     """A name of the row that no other row has; null makes one from the hash of text and label."""
+
+    keep: list[str] = Field(default_factory=list)
+    """Other columns that rows carry along, under their own names, as texts: for slices (`evaluate.slices`). No model
+    reads them."""
+
+    @field_validator("keep")
+    @classmethod
+    def _names_of_their_own(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names) or not all(name.strip() for name in names):
+            raise ValueError("names of columns, each once")
+        if set(names) & set(TAKEN):
+            raise ValueError(f"columns of other names than {', '.join(TAKEN)}, which rows have anyway")
+        return names
 
 
 class IngestParams(Block):

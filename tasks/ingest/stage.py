@@ -19,7 +19,7 @@ from tasks.ingest.raw import Item, Rejection, shown
 from tasks.ingest.readers import SCRATCH, Reading, ReadOptions
 from tasks.progress import Progress, log
 from tasks.records import Record
-from tasks.rows import RAW, REJECTED
+from tasks.rows import RAW, REJECTED, with_kept
 
 ROWS = Path("data/raw/rows.parquet")
 REJECTS = Path("data/raw/rejected.parquet")
@@ -37,7 +37,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     places = _places(params, root)
     with replacing(root / ROWS) as rows_path, replacing(root / REJECTS) as rejected_path:
         with (
-            ChunkWriter(rows_path, RAW, "text") as rows,
+            ChunkWriter(rows_path, with_kept(RAW, params.columns.keep), "text") as rows,
             ChunkWriter(rejected_path, REJECTED, "content") as rejected,
             SeenIds(root / SCRATCH / "ids.sqlite") as seen,
         ):
@@ -62,6 +62,7 @@ def _places(params: IngestParams, root: Path) -> list[tuple[Place, bool]]:
 def _options(params: IngestParams) -> ReadOptions:
     columns = params.columns
     needs = [name for name in (columns.text, columns.label, columns.time, columns.id) if name is not None]
+    needs += columns.keep
     return ReadOptions(
         format=params.format,
         encoding=params.encoding,

@@ -41,7 +41,9 @@ def many(count: int, *, start: int = 0, test: bool = False, months: int = 1) -> 
 def clean(root: Path, raw: list[dict[str, Any]], **params: Any) -> Record:
     """Runs the stage in `root` on the given raw rows."""
     (root / "data/raw").mkdir(parents=True, exist_ok=True)
-    schema.write(root / "data/raw/rows.parquet", pa.Table.from_pylist(raw, schema=schema.RAW))
+    kept = [name for name in raw[0] if name not in schema.RAW.names]
+    table = pa.Table.from_pylist(raw, schema=schema.with_kept(schema.RAW, kept))
+    schema.write(root / "data/raw/rows.parquet", table)
     (root / "params.yaml").write_text(json.dumps({"clean": params}))
     with Record(root, "clean") as record:
         run(root, None, record)
@@ -265,3 +267,13 @@ def test_times_of_the_split_are_as_precise_as_given() -> None:
     assert first("2026-11") == "2026-11"
     assert first(date(2026, 11, 2)) == "2026-11-02"
     assert first("2026-11-02T12:00+02:00") == "2026-11-02T10:00:00+00:00"
+
+
+def test_columns_that_are_kept_stay_with_their_rows(tmp_path: Path) -> None:
+    raw = [one | {"channel": f"of {one['id']}"} for one in [*many(60), row(900, "printer 900", "alone")]]
+    clean(tmp_path, raw)
+    for name in (*schema.SPLITS, "set_aside"):
+        table = schema.read(tmp_path / f"data/clean/{name}.parquet")
+        own = SET_ASIDE if name == "set_aside" else schema.CLEAN
+        assert table.schema.equals(schema.with_kept(own, ["channel"]))
+        assert table.num_rows and table["channel"].to_pylist() == [f"of {one}" for one in schema.strings(table, "id")]

@@ -21,6 +21,8 @@ def test_agreement_is_scikit_learns_also_where_classes_are_absent(rows: list[tup
     weighted = metrics.f1_score(actual, predicted, average="weighted", zero_division=0)
     assert found["weighted_f1"] == pytest.approx(weighted)
     assert found["balanced_accuracy"] == pytest.approx(recalls.mean())
+    kappa = metrics.cohen_kappa_score(actual, predicted) if len({*actual, *predicted}) > 1 else 0.0
+    assert found["cohen_kappa"] == pytest.approx(kappa, abs=1e-12)
     assert found["mcc"] == pytest.approx(metrics.matthews_corrcoef(actual, predicted), abs=1e-12)
 
 
@@ -66,3 +68,26 @@ def test_many_samples_at_once_equal_each_alone() -> None:
     )
     for name, values in scores.agreement(together).items():
         assert values == pytest.approx([float(scores.agreement(counts)[name]) for counts in alone]), name
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), rows=st.integers(2, 60), steps=st.integers(1, 12))
+def test_areas_are_scikit_learns_also_with_ties_and_absent_classes(seed: int, rows: int, steps: int) -> None:
+    random = np.random.default_rng(seed)
+    actual = random.integers(0, 3, rows)  # the fourth class has no rows
+    probabilities = random.integers(0, steps + 1, (rows, 4)) / steps  # few values, so that many are equal
+    found = scores.areas(actual, probabilities)
+    there = [one for one in range(4) if 0 < (actual == one).sum() < rows]
+    if not there:
+        assert found == {"roc_auc": 0.5, "pr_auc": 0.0}
+        return
+    roc = [metrics.roc_auc_score(actual == one, probabilities[:, one]) for one in there]
+    pr = [metrics.average_precision_score(actual == one, probabilities[:, one]) for one in there]
+    assert found["roc_auc"] == pytest.approx(np.mean(roc), abs=1e-12)
+    assert found["pr_auc"] == pytest.approx(np.mean(pr), abs=1e-12)
+
+
+def test_areas_are_part_of_the_summary_and_a_perfect_ranking_has_all_of_them() -> None:
+    found = scores.summary(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]))
+    assert (found["roc_auc"], found["pr_auc"]) == (1.0, 1.0)
+    assert found["cohen_kappa"] == pytest.approx(0.4)  # by hand: agreement of 6/9, 4/9 by chance

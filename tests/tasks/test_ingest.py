@@ -15,10 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from tasks.clean.stage import SET_ASIDE
+from tasks.errors import BadInput, ParamsError
 from tasks.ingest.fields import content_id
+from tasks.ingest.params import TAKEN
 from tasks.ingest.stage import run
 from tasks.records import Record
-from tasks.rows import RAW, REJECTED
+from tasks.rows import RAW, REJECTED, with_kept
 
 ROWS = [("My card,\nit is lost", "card"), ('He said "hello"', "greeting"), ("Größe: 5 €", "size")]
 COLUMNS = {"text": "text", "label": "label"}
@@ -182,3 +185,34 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
         tracemalloc.stop()
         assert pq.ParquetFile(root / "data/raw/rows.parquet").metadata.num_rows == count
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_columns_that_are_kept_come_along_as_texts(tmp_path: Path) -> None:
+    lines = [
+        {"text": "one", "label": "a", "channel": " chat ", "team": 3.0},
+        {"text": "two", "label": "b", "channel": "", "team": 2.5},
+        {"text": "three", "label": "a", "channel": None, "team": True},
+        {"text": "four", "label": "a", "channel": ["chat"], "team": 1},
+    ]
+    name = source(tmp_path, "rows.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    ingest(tmp_path, sources=[name], columns=COLUMNS | {"keep": ["team", "channel"]})
+    table = pq.read_table(tmp_path / "data/raw/rows.parquet")
+    assert table.schema.equals(with_kept(RAW, ["team", "channel"]))
+    assert table["channel"].to_pylist() == ["chat", None, None]
+    assert table["team"].to_pylist() == ["3", "2.5", "true"]
+    (bad,) = rejected(tmp_path)
+    assert bad["reason"].startswith("channel of the wrong type: list")
+    assert "team: 1" in bad["content"]
+
+
+def test_a_source_without_a_column_that_is_kept_is_refused(tmp_path: Path) -> None:
+    name = source(tmp_path, "rows.csv", "text,label\none,a\n")
+    with pytest.raises(BadInput, match="a column 'channel'"):
+        ingest(tmp_path, sources=[name], columns=COLUMNS | {"keep": ["channel"]})
+
+
+def test_no_column_that_is_kept_can_have_the_name_of_another(tmp_path: Path) -> None:
+    assert set(TAKEN) == {*RAW.names, *SET_ASIDE.names}
+    for names in (["source"], ["a", "a"], [" "]):
+        with pytest.raises(ParamsError, match=r"ingest\.columns\.keep"):
+            ingest(tmp_path, sources=["rows.csv"], columns=COLUMNS | {"keep": names})
