@@ -22,7 +22,7 @@ _GRAPH, _IGNORE, _CONFIG = "dvc.yaml", ".dvcignore", ".dvc/config"
 _OWN = frozenset({PARAMS, _GRAPH, "dvc.lock", "links", "scratch", "costs", "reports"})
 _READ = ("models/encoders/none",)  # stands where the graph makes its like
 _PLACE = re.compile(r"(?P<kind>path:|file://|local://|hub:)?(?P<path>.*)", re.DOTALL)
-_WITH_PATHS = ("ingest", "encoders", "features", "candidates")
+_WITH_PATHS = ("ingest", "encoders", "features", "candidates", "evaluate")
 
 
 def prepare(root: Path, params: Mapping[str, Any]) -> Path:

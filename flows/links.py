@@ -18,6 +18,7 @@ from tasks.errors import BadInput
 from tasks.files import remove, replacing
 from tasks.links import (
     CHAMPION,
+    CHECKS,
     ENCODERS,
     LADDER,
     LIBRARIES,
@@ -63,6 +64,7 @@ def refresh(root: Path) -> None:
         for name, entry in (params.get(kind) or {}).items()
     }
     _keep(root / MODELS, trained)
+    _keep(root / CHECKS, _texts(root, "evaluate", params.get("evaluate"), "checks"))
     ingest = params.get("ingest") or {}
     declared = [*(ingest.get("sources") or []), *(ingest.get("test_sources") or [])]
     _keep(root / SOURCES, sources.entries(root, declared))
@@ -146,7 +148,7 @@ def _translator(root: Path, name: str, entry: Any, part: str) -> Entry:
     return _place(root, f"features.{name}.augment.translate.{part}", str(_value(translate, part)))
 
 
-def _texts(root: Path, at: str, entry: Any, key: str) -> Entry:
+def _texts(root: Path, at: str, entry: Any, key: str) -> dict[str, Entry]:
     return sources.texts(root, f"{at}.{key}", _value(entry, key) or [])
 
 

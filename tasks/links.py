@@ -13,6 +13,7 @@ DVC notices a change only in files that it is told of. So the engine keeps links
   models, or a file with their hub revision, and `links/translators/libraries/<name>`, a file with the versions of the
   libraries that their tokenizers may want; of other feature sets, files that say `none`;
 - `links/unlabelled/<student>/`: to the files of texts that a student learns from, in the same form;
+- `links/checks/`: to the files of checks that every model is put to, in the same form;
 - `links/models/<candidate>`: to the folder of the earlier model that its training starts from, or a file that says
   `none`;
 - `links/champion`: to the folder of the model in service, or a file that says `none`;
@@ -32,7 +33,7 @@ FOLDER = Path("links")
 LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER / "encoders"
 VECTORS, MODELS, TEXTS, UNLABELLED = FOLDER / "vectors", FOLDER / "models", FOLDER / "texts", FOLDER / "unlabelled"
 TRANSLATORS = FOLDER / "translators"
-CHAMPION, LADDER = FOLDER / "champion", FOLDER / "ladder"
+CHAMPION, LADDER, CHECKS = FOLDER / "champion", FOLDER / "ladder", FOLDER / "checks"
 INDEX = "index.json"
 REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 

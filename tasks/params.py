@@ -91,6 +91,7 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
     problems += _disagreements(values["encoders"], values["features"], trained, tree)
     problems += _shared_names(tree)
     problems += _untaught(values["students"], tree)
+    problems += _not_kept(values["evaluate"], values["ingest"])
     problems += _impossible(values["ensembles"], values["cross_validation"], tree)
     if problems:
         raise ParamsError(PARAMS, problems)
@@ -244,6 +245,15 @@ def _impossible(
             allowed = "vote or mean, as cross_validation.folds is 0 and others are fitted to out-of-fold predictions"
             found.append(Problem(f"{at}.method", allowed, repr(ensemble.method)))
     return found
+
+
+def _not_kept(evaluating: EvaluateParams | None, ingesting: IngestParams | None) -> list[Problem]:
+    """Columns to slice by that rows do not carry along."""
+    if evaluating is None or ingesting is None:
+        return []
+    kept = ingesting.columns.keep
+    allowed = f"one of ingest.columns.keep ({', '.join(kept)})" if kept else "none, as ingest.columns.keep names none"
+    return [Problem("evaluate.slices", allowed, repr(name)) for name in evaluating.slices if name not in kept]
 
 
 def _mapping(tree: Mapping[str, Any], name: str) -> dict[str, Any]:

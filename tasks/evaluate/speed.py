@@ -12,19 +12,21 @@ _PASSES = 3  # of throughput; the fastest counts, because other stages may be ru
 Predict = Callable[[Sequence[str]], object]
 
 
-def latencies_ms(predict: Predict, texts: Sequence[str], rows: int) -> tuple[float, float]:
-    """Times single-row predictions, after a warm-up.
+def latencies_ms(predict: Predict, texts: Sequence[str], calls: int, batch_rows: int = 1) -> tuple[float, float]:
+    """Times predictions of single rows, or of batches, after a warm-up.
 
     Args:
-        texts: of which `rows` are taken at equal distances (again from the first, if there are fewer).
+        texts: of which as many as are needed are taken at equal distances (again from the first, if there are fewer).
+        batch_rows: rows that are predicted in one call.
 
     Returns:
-        The median and the 95th percentile in milliseconds.
+        The median and the 95th percentile of a call, in milliseconds.
     """
-    some = _spread(texts, rows)
-    for text in some[:_WARM_UP_CALLS]:
-        predict([text])
-    seconds = [_timed(predict, [text]) for text in some]
+    some = _spread(texts, calls * batch_rows)
+    batches = [some[start : start + batch_rows] for start in range(0, len(some), batch_rows)]
+    for batch in batches[:_WARM_UP_CALLS]:
+        predict(batch)
+    seconds = [_timed(predict, batch) for batch in batches]
     middle, slow = np.percentile(seconds, [50, 95])
     return 1000 * float(middle), 1000 * float(slow)
 

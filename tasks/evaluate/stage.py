@@ -4,64 +4,87 @@ Where it was cross-validated, its out-of-fold predictions of the train rows are 
 """
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from tasks import block, compute, contestants, predictions, rows
+from tasks import block, compute, contestants, links, predictions, records, rows, texts
 from tasks.contestants import Contestant
 from tasks.errors import BadInput
-from tasks.evaluate import plots, speed
+from tasks.evaluate import answers, checks, plots, robustness, speed
 from tasks.evaluate.params import EvaluateParams
-from tasks.files import replacing, write_json
+from tasks.evaluate.slices import Slicing
+from tasks.files import read_json, replacing, write_json
 from tasks.model import SavedModel, load
-from tasks.progress import Progress, log
+from tasks.progress import log
 from tasks.records import Record
-from tasks.scores import Floats, Ints, count, summary
+from tasks.rules import Rules
+from tasks.scores import Ints, count, summary
 
-VALIDATION = Path("data/clean/validation.parquet")
+TRAIN, VALIDATION = Path("data/clean/train.parquet"), Path("data/clean/validation.parquet")
+_RULES = Path("data/clean/rules.json")
+Measured = dict[str, dict[str, Any]]
+"""What was measured, by the rows that it was measured on: `validation`, and `out_of_fold` with cross-validation."""
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
     """Predicts the validation rows with one contestant; writes its predictions, measures, plots and costs.
 
+    Besides these: its measures on slices of the rows, its robustness, and what came of the user's checks.
+
     Raises:
         BadInput: if there are no validation rows or no table of out-of-fold predictions, a row has a label that the
-            candidate does not know, or its probabilities are not usable.
+            candidate does not know, rows lack a column to slice by, a file of checks is wrong, or its probabilities
+            are not usable.
     """
     if item is None:
         wanted = "the name of a candidate, a student or an ensemble"
         raise BadInput("evaluate", wanted, "none", "Run `python -m tasks evaluate NAME`.")
     params = block.read(root, "evaluate", EvaluateParams)
     computing = compute.read(root)
-    table = rows.read(root / VALIDATION, ["id", "text", "label"])
-    ids, texts, labels = (rows.strings(table, name) for name in ("id", "text", "label"))
-    if not texts:
+    table = rows.read(root / VALIDATION)
+    ids, questions, labels = (rows.strings(table, name) for name in ("id", "text", "label"))
+    if not questions:
         raise BadInput(str(VALIDATION), "at least one row", "none", "Give more rows, or a larger validation share.")
     measured = contestants.find(root, item)
     model = load(root / measured.folder, computing.threads, computing.device)
-    record.rows_in, record.device = len(texts), model.device
+    record.rows_in, record.device = len(questions), model.device
+    tests = _checks(root, params.checks, model.labels)
     actual = class_indices(labels, model.labels, item, VALIDATION)
-    out_of_fold = _out_of_fold(root, item, measured)
-    probabilities = _predicted(model, texts, params.batch_rows, measured.folder)
-    record.rows_out = len(texts)
+    slicing = Slicing(params.slices, params.slice_rows, params.level, computing.seed)
+    metrics, slices = _out_of_fold(root, item, measured, slicing)
+    ask = answers.asker(model, params.batch_rows, measured.folder)
+    probabilities = ask(questions, "predicting validation rows")
+    record.rows_out = len(questions)
 
-    measures = {"rows": len(texts)} | summary(actual, probabilities)
     made = predictions.build(ids, "validation", labels, model.labels, probabilities)
-    counts = count(actual, probabilities.argmax(axis=1), len(model.labels))
     with replacing(root / "predictions" / f"{item}.parquet") as unfinished:
         rows.write(unfinished, made)
-    plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
-    plots.write_per_class(root / "plots/per_class" / f"{item}.csv", model.labels, counts)
-    write_json(root / "metrics" / f"{item}.json", {"validation": measures} | out_of_fold)
-    costs = _costs(model, texts, params) | {"size_mb": speed.size_mb(root / measured.folder)}
+    costs = _costs(model, questions, params) | {"size_mb": speed.size_mb(root / measured.folder)}
     costs |= {"threads": computing.threads, "device": record.device}
     write_json(root / "costs/predict" / f"{item}.json", costs)
+
+    predicted = probabilities.argmax(axis=1)
+    counts = count(actual, predicted, len(model.labels))
+    plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
+    plots.write_per_class(root / "plots/per_class" / f"{item}.csv", model.labels, counts)
+    measures = {"rows": len(questions)} | summary(actual, probabilities)
+    write_json(root / "metrics" / f"{item}.json", {"validation": measures} | metrics)
+    own = slicing.measure(table, actual, predicted, len(model.labels))
+    write_json(root / "metrics/slices" / f"{item}.json", {"validation": own} | slices)
+    rules = Rules.model_validate(read_json(root / _RULES))
+    steady = robustness.measure(ask, questions, actual, predicted, rules, params.robustness_rows, computing.seed)
+    write_json(root / "metrics/robustness" / f"{item}.json", steady)
+    judged = [{"file": name} | checks.run(ask, some, model.labels, rules) for name, some in tests]
+    write_json(root / "metrics/checks" / f"{item}.json", judged)
     log(
-        f"{item}: accuracy {measures['accuracy']:.4f}, macro F1 {measures['macro_f1']:.4f} on {len(texts):,} rows, "
+        f"{item}: accuracy {measures['accuracy']:.4f}, macro F1 {measures['macro_f1']:.4f} on {len(questions):,} rows, "
         f"{costs['latency_ms_p50']:.1f} ms a row"
     )
+    for one in judged:
+        log(f"{item}: {one['passed']:,} of {one['rows']:,} checks of {one['file']} passed")
 
 
 def class_indices(labels: Sequence[str], classes: Sequence[str], candidate: str, file: Path) -> Ints:
@@ -82,19 +105,14 @@ def class_indices(labels: Sequence[str], classes: Sequence[str], candidate: str,
     return np.array([index[label] for label in labels], dtype=np.int64)
 
 
-def _predicted(model: SavedModel, texts: Sequence[str], batch_rows: int, folder: Path) -> Floats:
-    progress = Progress("predicting validation rows", len(texts))
-    parts = []
-    for start in range(0, len(texts), batch_rows):
-        report = partial(_advance, progress, start)
-        parts.append(model.predict_proba(texts[start : start + batch_rows], report))
-    probabilities = np.concatenate(parts)
-    _check(probabilities, folder)
-    return probabilities
+def _checks(root: Path, declared: Sequence[str], classes: Sequence[str]) -> list[tuple[str, list[checks.Check]]]:
+    """The checks of each declared file, by its name."""
+    files = texts.linked(root, links.CHECKS, declared)
+    return [(checks.title(file), checks.read(file, classes)) for file in files]
 
 
-def _out_of_fold(root: Path, item: str, measured: Contestant) -> dict[str, dict[str, float]]:
-    """Measures of the out-of-fold predictions, by the key in `metrics/<item>.json`; none without cross-validation."""
+def _out_of_fold(root: Path, item: str, measured: Contestant, slicing: Slicing) -> tuple[Measured, Measured]:
+    """The measures of the out-of-fold predictions, and those on slices; nothing without cross-validation."""
     file = measured.out_of_fold
     try:
         table = rows.read(root / file)
@@ -102,25 +120,39 @@ def _out_of_fold(root: Path, item: str, measured: Contestant) -> dict[str, dict[
         fix = f"Run `regraft run {measured.maker}` first."
         raise BadInput(str(file), "out-of-fold predictions, or a table without rows", "no such file", fix) from None
     if not table.num_rows:
-        return {}
+        return {}, {}
     probabilities = predictions.probabilities(table)
-    _check(probabilities, file)
-    actual = class_indices(rows.strings(table, "label"), predictions.classes(table), item, file)
-    return {"out_of_fold": {"rows": table.num_rows} | summary(actual, probabilities)}
+    answers.check(probabilities, file)
+    classes = predictions.classes(table)
+    actual = class_indices(rows.strings(table, "label"), classes, item, file)
+    sliced = slicing.measure(
+        _train_rows(root, rows.strings(table, "id"), measured), actual, probabilities.argmax(axis=1), len(classes)
+    )
+    return {"out_of_fold": {"rows": table.num_rows} | summary(actual, probabilities)}, {"out_of_fold": sliced}
 
 
-def _check(probabilities: Floats, where: Path) -> None:
-    if not np.isfinite(probabilities).all() or (probabilities < 0).any():
-        found = "some that are negative or no number"
-        fix = "Its training diverged: lower the candidate's learning rate, then run again."
-        raise BadInput(str(where), "probabilities", found, fix)
+def _train_rows(root: Path, ids: Sequence[str], measured: Contestant) -> pa.Table:
+    """The train rows of these ids, in their order."""
+    train = rows.read(root / TRAIN)
+    places = {name: place for place, name in enumerate(rows.strings(train, "id"))}
+    unknown = [name for name in ids if name not in places]
+    if unknown:
+        fix = f"Run `regraft run {measured.maker}` first."
+        raise BadInput(str(measured.out_of_fold), f"only rows of {TRAIN}", repr(unknown[0]), fix)
+    return train.take(pa.array([places[name] for name in ids], pa.int64()))
 
 
-def _advance(progress: Progress, start: int, done: int) -> None:
-    progress.update(start + done)
-
-
-def _costs(model: SavedModel, texts: Sequence[str], params: EvaluateParams) -> dict[str, float | int | str]:
-    middle, slow = speed.latencies_ms(model.predict_proba, texts, params.latency_rows)
-    throughput = speed.rows_per_second(model.predict_proba, texts, params.batch_rows)
-    return {"latency_ms_p50": middle, "latency_ms_p95": slow, "rows_per_second": throughput}
+def _costs(model: SavedModel, questions: Sequence[str], params: EvaluateParams) -> dict[str, float | int | str]:
+    middle, slow = speed.latencies_ms(model.predict_proba, questions, params.latency_rows)
+    batched = speed.latencies_ms(model.predict_proba, questions, params.latency_batches, params.latency_batch_rows)
+    throughput = speed.rows_per_second(model.predict_proba, questions, params.batch_rows)
+    return {
+        "latency_ms_p50": middle,
+        "latency_ms_p95": slow,
+        "batch_latency_ms_p50": batched[0],
+        "batch_latency_ms_p95": batched[1],
+        "batch_rows": params.latency_batch_rows,
+        "rows_per_second": throughput,
+        # Of this process, on the host, which has loaded and asked the model and done little else so far.
+        "predict_memory_mb": round(records.peak_memory_mb(), 1),
+    }
