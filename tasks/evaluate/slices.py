@@ -72,9 +72,8 @@ class Slicing:
 def _resampled(actual: Ints, predicted: Ints, classes: int, seed: int) -> Counts:
     """Counts on samples of the rows with replacement [draws, classes].
 
-    They hang on how often each pair of actual and predicted class is drawn alone: so the pairs are drawn, of which there
-    are fewer than rows (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 6: the empirical
-    distribution is a multinomial one).
+    Only how often each pair of actual and predicted class is drawn matters. So pairs are drawn, which are fewer than
+    the rows; how often each comes has a multinomial distribution.
     """
     pairs, sizes = np.unique(actual * classes + predicted, return_counts=True)
     drawn = np.random.default_rng(seed).multinomial(len(actual), sizes / len(actual), size=_DRAWS).astype(np.float64)

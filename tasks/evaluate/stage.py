@@ -5,7 +5,6 @@ Where it was cross-validated, its out-of-fold predictions of the train rows are 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +20,10 @@ from tasks.model import SavedModel, load
 from tasks.progress import log
 from tasks.records import Record
 from tasks.rules import Rules
-from tasks.scores import Ints, count, summary
+from tasks.scores import Floats, Ints, count, summary
 
 TRAIN, VALIDATION = Path("data/clean/train.parquet"), Path("data/clean/validation.parquet")
 _RULES = Path("data/clean/rules.json")
-Measured = dict[str, dict[str, Any]]
-"""What was measured, by the rows that it was measured on: `validation`, and `out_of_fold` with cross-validation."""
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
@@ -54,7 +51,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     tests = _checks(root, params.checks, model.labels)
     actual = class_indices(labels, model.labels, item, VALIDATION)
     slicing = Slicing(params.slices, params.slice_rows, params.level, computing.seed)
-    metrics, slices = _out_of_fold(root, item, measured, slicing)
+    out_of_fold = _out_of_fold(root, item, measured)
     ask = answers.asker(model, params.batch_rows, measured.folder)
     probabilities = ask(questions, "predicting validation rows")
     record.rows_out = len(questions)
@@ -70,15 +67,20 @@ def run(root: Path, item: str | None, record: Record) -> None:
     counts = count(actual, predicted, len(model.labels))
     plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
     plots.write_per_class(root / "plots/per_class" / f"{item}.csv", model.labels, counts)
-    measures = {"rows": len(questions)} | summary(actual, probabilities)
-    write_json(root / "metrics" / f"{item}.json", {"validation": measures} | metrics)
-    own = slicing.measure(table, actual, predicted, len(model.labels))
-    write_json(root / "metrics/slices" / f"{item}.json", {"validation": own} | slices)
+    metrics = {"validation": {"rows": len(questions)} | summary(actual, probabilities)}
+    slices = {"validation": slicing.measure(table, actual, predicted, len(model.labels))}
+    if out_of_fold:
+        train, truth, said = out_of_fold
+        metrics["out_of_fold"] = {"rows": len(truth)} | summary(truth, said)
+        slices["out_of_fold"] = slicing.measure(train, truth, said.argmax(axis=1), said.shape[1])
+    write_json(root / "metrics" / f"{item}.json", metrics)
+    write_json(root / "metrics/slices" / f"{item}.json", slices)
     rules = Rules.model_validate(read_json(root / _RULES))
     steady = robustness.measure(ask, questions, actual, predicted, rules, params.robustness_rows, computing.seed)
     write_json(root / "metrics/robustness" / f"{item}.json", steady)
     judged = [{"file": name} | checks.run(ask, some, model.labels, rules) for name, some in tests]
     write_json(root / "metrics/checks" / f"{item}.json", judged)
+    measures = metrics["validation"]
     log(
         f"{item}: accuracy {measures['accuracy']:.4f}, macro F1 {measures['macro_f1']:.4f} on {len(questions):,} rows, "
         f"{costs['latency_ms_p50']:.1f} ms a row"
@@ -111,8 +113,8 @@ def _checks(root: Path, declared: Sequence[str], classes: Sequence[str]) -> list
     return [(checks.title(file), checks.read(file, classes)) for file in files]
 
 
-def _out_of_fold(root: Path, item: str, measured: Contestant, slicing: Slicing) -> tuple[Measured, Measured]:
-    """The measures of the out-of-fold predictions, and those on slices; nothing without cross-validation."""
+def _out_of_fold(root: Path, item: str, measured: Contestant) -> tuple[pa.Table, Ints, Floats] | None:
+    """The rows that were predicted out of fold, their classes, and the probabilities; None without cross-validation."""
     file = measured.out_of_fold
     try:
         table = rows.read(root / file)
@@ -120,15 +122,11 @@ def _out_of_fold(root: Path, item: str, measured: Contestant, slicing: Slicing) 
         fix = f"Run `regraft run {measured.maker}` first."
         raise BadInput(str(file), "out-of-fold predictions, or a table without rows", "no such file", fix) from None
     if not table.num_rows:
-        return {}, {}
+        return None
     probabilities = predictions.probabilities(table)
     answers.check(probabilities, file)
-    classes = predictions.classes(table)
-    actual = class_indices(rows.strings(table, "label"), classes, item, file)
-    sliced = slicing.measure(
-        _train_rows(root, rows.strings(table, "id"), measured), actual, probabilities.argmax(axis=1), len(classes)
-    )
-    return {"out_of_fold": {"rows": table.num_rows} | summary(actual, probabilities)}, {"out_of_fold": sliced}
+    actual = class_indices(rows.strings(table, "label"), predictions.classes(table), item, file)
+    return _train_rows(root, rows.strings(table, "id"), measured), actual, probabilities
 
 
 def _train_rows(root: Path, ids: Sequence[str], measured: Contestant) -> pa.Table:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tasks import links, predictions, rows, scores
 from tasks import model as models
-from tasks import predictions, rows, scores
 from tasks.combination import Combination
 from tasks.errors import BadInput, ParamsError
 from tasks.evaluate import speed, stage
-from tasks.files import read_json
+from tasks.files import read_json, write_json
 from tasks.records import Record
 from tests.tasks.evaluated_workspace import (
     CLASSES,
@@ -25,7 +25,15 @@ from tests.tasks.evaluated_workspace import (
 
 VALIDATION = ["billing", "billing", "leave", "network", "network"]
 TEXTS = ["invoice payment", "wifi wifi cable", "vacation", "router", "cable wifi"]  # the second is labelled wrongly
-OUTS = ["predictions/nb.parquet", "metrics/nb.json", "plots/confusion/nb.csv", "plots/per_class/nb.csv"]
+OUTS = [
+    "predictions/nb.parquet",
+    "metrics/nb.json",
+    "metrics/slices/nb.json",
+    "metrics/robustness/nb.json",
+    "metrics/checks/nb.json",
+    "plots/confusion/nb.csv",
+    "plots/per_class/nb.csv",
+]
 
 
 @pytest.fixture
@@ -119,7 +127,7 @@ def test_an_ensemble_is_measured_as_a_whole_and_its_name_decides(workspace: Path
     with pytest.raises(BadInput, match=r"combined/both\.parquet.*regraft run combine@both"):
         evaluate(workspace, "both")
     own = np.array([[0.2, 0.2, 0.6], [0.7, 0.2, 0.1]])
-    table = predictions.build(["a", "b"], "train", ["network", "billing"], CLASSES, own)
+    table = predictions.build(["train-0", "train-1"], "train", ["network", "billing"], CLASSES, own)
     (workspace / "predictions/combined").mkdir()
     rows.write(workspace / "predictions/combined/both.parquet", table)
     evaluate(workspace, "both")
@@ -146,10 +154,12 @@ def test_costs_are_positive_and_the_size_is_that_of_the_folder(workspace: Path) 
     costs = read_json(workspace / "costs/predict/nb.json")
     folder = workspace / "models/candidates/nb"
     assert costs.pop("size_mb") * 1e6 == sum(file.stat().st_size for file in folder.iterdir())
-    assert (costs.pop("threads"), costs.pop("device")) == (1, "cpu")
-    assert set(costs) == {"latency_ms_p50", "latency_ms_p95", "rows_per_second"}
+    assert (costs.pop("threads"), costs.pop("device"), costs.pop("batch_rows")) == (1, "cpu", 32)
+    latencies = {"latency_ms_p50", "latency_ms_p95", "batch_latency_ms_p50", "batch_latency_ms_p95"}
+    assert set(costs) == {*latencies, "rows_per_second", "predict_memory_mb"}
     assert all(value > 0 for value in costs.values())
     assert costs["latency_ms_p50"] <= costs["latency_ms_p95"]
+    assert costs["batch_latency_ms_p50"] <= costs["batch_latency_ms_p95"]
 
 
 def test_a_second_run_gives_the_same_bytes(workspace: Path) -> None:
@@ -214,10 +224,16 @@ def test_classes_named_like_fixed_columns_get_columns_of_their_own() -> None:
 
 def test_latency_is_timed_over_single_rows_spread_over_the_texts() -> None:
     calls: list[list[str]] = []
-    speed.latencies_ms(lambda texts: calls.append(list(texts)), [str(number) for number in range(100)], rows=10)
+    speed.latencies_ms(lambda texts: calls.append(list(texts)), [str(number) for number in range(100)], calls=10)
     timed = calls[-10:]
     assert len(calls) > 10  # some calls warm up before
     assert timed == [[str(number)] for number in range(0, 100, 10)]
+
+
+def test_batches_are_timed_as_large_as_declared_however_few_rows_there_are() -> None:
+    sizes: list[int] = []
+    speed.latencies_ms(lambda texts: sizes.append(len(texts)), ["a", "b", "c"], calls=4, batch_rows=5)
+    assert set(sizes) == {5} and len(sizes) > 4
 
 
 def test_throughput_counts_rows_not_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,3 +241,47 @@ def test_throughput_counts_rows_not_calls(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(speed.time, "perf_counter", lambda: next(clock))
     assert speed.rows_per_second(lambda texts: None, ["text"] * 50, rows=20) == 10
     assert speed.rows_per_second(lambda texts: None, ["text"] * 5, rows=20) == 2.5
+
+
+def test_out_of_fold_rows_are_sliced_by_what_the_train_rows_carry(workspace: Path) -> None:
+    path = workspace / "data/clean/train.parquet"
+    train = rows.read(path)
+    channels = ["chat" if number % 2 else "email" for number in range(train.num_rows)]
+    rows.write(path, train.append_column("channel", [channels]))
+    held = workspace / "data/clean/validation.parquet"
+    rows.write(held, rows.read(held).append_column("channel", [["chat"] * 5]))
+    write_params(workspace, ["nb"], evaluate="{latency_rows: 3, slices: [channel], slice_rows: 2}")
+    labels = rows.strings(train, "label")[:4]
+    probabilities = np.eye(3)[[0, 0, 0, 0]]  # right of the first row and, as labels come round, of the last
+    write_out_of_fold(workspace, labels, probabilities)
+    evaluate(workspace)
+    found = read_json(workspace / "metrics/slices/nb.json")
+    by_channel = {one["value"]: one for one in found["out_of_fold"]["slices"] if one["column"] == "channel"}
+    assert {value: (one["rows"], one["accuracy"]) for value, one in by_channel.items()} == {
+        "email": (2, 0.5),
+        "chat": (2, 0.5),
+    }
+    assert not [one for one in found["validation"]["slices"] if one["column"] == "channel"], "all are of one channel"
+    table = predictions.build(["elsewhere"], "train", ["leave"], CLASSES, probabilities[:1])
+    rows.write(workspace / "predictions/out_of_fold/nb.parquet", table)
+    with pytest.raises(BadInput, match=r"only rows of data/clean/train\.parquet, found 'elsewhere'"):
+        evaluate(workspace)
+
+
+def test_checks_are_read_through_their_links_and_told(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workspace / "data/checks").mkdir()
+    file = workspace / "data/checks/words.csv"
+    file.write_text("text,label\ninvoice,billing\ncable,leave\n", encoding="utf-8")
+    declared = '{latency_rows: 3, checks: ["data/checks/*.csv"]}'
+    write_params(workspace, ["nb"], evaluate=declared)
+    with pytest.raises(BadInput, match="links to the files of"):
+        evaluate(workspace)
+    folder = workspace / links.CHECKS
+    folder.mkdir(parents=True)
+    (folder / "001-words.csv").symlink_to(file)
+    write_json(folder / links.INDEX, {"data/checks/*.csv": ["001-words.csv"]})
+    evaluate(workspace)
+    (found,) = read_json(workspace / "metrics/checks/nb.json")
+    assert (found["file"], found["rows"], found["passed"]) == ("words.csv", 2, 1)
+    assert found["failed"][0]["found"] == "network"
+    assert "nb: 1 of 2 checks of words.csv passed" in capsys.readouterr().out
