@@ -252,6 +252,26 @@ def test_the_champion_is_linked_once_there_is_one(tmp_path: Path) -> None:
     assert (root / "links/champion").read_text() == champion.NONE
 
 
+def test_files_of_checks_are_linked_and_none_is_an_empty_folder(tmp_path: Path) -> None:
+    root = _workspace(tmp_path / "w", "evaluate: {checks: ['data/checks/*.csv', ../far.csv]}\n")
+    (root / "data/checks").mkdir(parents=True)
+    for file in (root / "data/checks/own.csv", tmp_path / "far.csv"):
+        file.write_text("text,label\n")
+    refresh(root)
+    folder = root / "links/checks"
+    assert json.loads((folder / "index.json").read_text()) == {
+        "../far.csv": ["002-far.csv"],
+        "data/checks/*.csv": ["001-own.csv"],
+    }
+    assert (folder / "001-own.csv").resolve() == root / "data/checks/own.csv"
+    (root / "data/checks/own.csv").unlink()
+    with pytest.raises(BadInput, match=r"Correct evaluate\.checks"):
+        refresh(root)
+    (root / "params.yaml").write_text("seed: 1\n")
+    refresh(root)
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("index.json", "{}\n")]
+
+
 def test_the_ladder_is_linked_once_there_is_one(tmp_path: Path) -> None:
     root = _workspace(tmp_path)
     refresh(root)

@@ -117,6 +117,13 @@ WRONG = [
     ("ensembles.blend.C", 1.0, "ensembles.blend.C: expected no such key, given 1.0"),
     ("ensembles.frozen", {"members": ["linear_svm", "frozen"], "method": "mean"},
      "ensembles.frozen: expected a name that none of candidates has, given 'frozen'"),
+    ("ingest.columns.keep", ["row"], "ingest.columns.keep: expected columns of other names than id, text, label, time, "
+     "source, row, official_test, reason, near, which rows have anyway, given ['row']"),
+    ("evaluate.slices", ["channel"],
+     "evaluate.slices: expected none, as ingest.columns.keep names none, given 'channel'"),
+    ("evaluate.slices", ["a", "a"], "evaluate.slices: expected names of columns, each once, given ['a', 'a']"),
+    ("evaluate.checks", ["data/checks"],
+     "evaluate.checks: expected files or globs of files on this machine that end in .csv, given ['data/checks']"),
     ("select.metric", "f1", "select.metric: expected 'macro_f1', 'accuracy', 'weighted_f1', 'balanced_accuracy', "
      "'mcc' or 'log_loss', given 'f1'"),
 ]  # fmt: skip
@@ -142,6 +149,15 @@ def test_an_ensemble_has_two_members_at_least() -> None:
 
 def test_there_need_be_no_ensemble() -> None:
     assert check_tree(changed("ensembles", {})).ensembles == {}
+
+
+def test_rows_are_sliced_by_columns_that_they_carry_along() -> None:
+    tree = changed("ingest.columns.keep", ["channel", "team"])
+    tree["evaluate"]["slices"] = ["channel"]
+    check_tree(tree)
+    tree["evaluate"]["slices"] = ["region"]
+    expected = "one of ingest.columns.keep (channel, team)"
+    assert problems(tree) == [f"evaluate.slices: expected {expected}, given 'region'"]
 
 
 def test_an_unknown_block_is_refused() -> None:
