@@ -5,6 +5,7 @@ Where it was cross-validated, its out-of-fold predictions of the train rows are 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,14 @@ TRAIN, VALIDATION = Path("data/clean/train.parquet"), Path("data/clean/validatio
 _RULES = Path("data/clean/rules.json")
 
 
+class _Answered(NamedTuple):
+    """Rows of the clean stage, the class of each, as an index [rows], and the probabilities [rows, classes]."""
+
+    table: pa.Table
+    actual: Ints
+    probabilities: Floats
+
+
 def run(root: Path, item: str | None, record: Record) -> None:
     """Predicts the validation rows with one contestant; writes its predictions, measures, plots and costs.
 
@@ -42,7 +51,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     params = block.read(root, "evaluate", EvaluateParams)
     computing = compute.read(root)
     table = rows.read(root / VALIDATION)
-    ids, questions, labels = (rows.strings(table, name) for name in ("id", "text", "label"))
+    questions, labels = (rows.strings(table, name) for name in ("text", "label"))
     if not questions:
         raise BadInput(str(VALIDATION), "at least one row", "none", "Give more rows, or a larger validation share.")
     measured = contestants.find(root, item)
@@ -53,34 +62,20 @@ def run(root: Path, item: str | None, record: Record) -> None:
     slicing = Slicing(params.slices, params.slice_rows, params.level, computing.seed)
     out_of_fold = _out_of_fold(root, item, measured)
     ask = answers.asker(model, params.batch_rows, measured.folder)
-    probabilities = ask(questions, "predicting validation rows")
+    held = _Answered(table, actual, ask(questions, "predicting validation rows"))
     record.rows_out = len(questions)
 
-    made = predictions.build(ids, "validation", labels, model.labels, probabilities)
-    with replacing(root / "predictions" / f"{item}.parquet") as unfinished:
-        rows.write(unfinished, made)
+    _write_predictions(root, item, model.labels, held)
     costs = _costs(model, questions, params) | {"size_mb": speed.size_mb(root / measured.folder)}
     costs |= {"threads": computing.threads, "device": record.device}
     write_json(root / "costs/predict" / f"{item}.json", costs)
-
-    predicted = probabilities.argmax(axis=1)
-    counts = count(actual, predicted, len(model.labels))
-    plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
-    plots.write_per_class(root / "plots/per_class" / f"{item}.csv", model.labels, counts)
-    metrics = {"validation": {"rows": len(questions)} | summary(actual, probabilities)}
-    slices = {"validation": slicing.measure(table, actual, predicted, len(model.labels))}
-    if out_of_fold:
-        train, truth, said = out_of_fold
-        metrics["out_of_fold"] = {"rows": len(truth)} | summary(truth, said)
-        slices["out_of_fold"] = slicing.measure(train, truth, said.argmax(axis=1), said.shape[1])
-    write_json(root / "metrics" / f"{item}.json", metrics)
-    write_json(root / "metrics/slices" / f"{item}.json", slices)
+    measures = _write_measures(root, item, slicing, held, out_of_fold)
     rules = Rules.model_validate(read_json(root / _RULES))
+    predicted = held.probabilities.argmax(axis=1)
     steady = robustness.measure(ask, questions, actual, predicted, rules, params.robustness_rows, computing.seed)
     write_json(root / "metrics/robustness" / f"{item}.json", steady)
     judged = [{"file": name} | checks.run(ask, some, model.labels, rules) for name, some in tests]
     write_json(root / "metrics/checks" / f"{item}.json", judged)
-    measures = metrics["validation"]
     log(
         f"{item}: accuracy {measures['accuracy']:.4f}, macro F1 {measures['macro_f1']:.4f} on {len(questions):,} rows, "
         f"{costs['latency_ms_p50']:.1f} ms a row"
@@ -107,14 +102,41 @@ def class_indices(labels: Sequence[str], classes: Sequence[str], candidate: str,
     return np.array([index[label] for label in labels], dtype=np.int64)
 
 
+def _write_predictions(root: Path, item: str, classes: Sequence[str], held: _Answered) -> None:
+    """Writes the predictions of the validation rows, as a table and as plots."""
+    ids, labels = (rows.strings(held.table, name) for name in ("id", "label"))
+    made = predictions.build(ids, "validation", labels, classes, held.probabilities)
+    with replacing(root / "predictions" / f"{item}.parquet") as unfinished:
+        rows.write(unfinished, made)
+    plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
+    counts = count(held.actual, held.probabilities.argmax(axis=1), len(classes))
+    plots.write_per_class(root / "plots/per_class" / f"{item}.csv", classes, counts)
+
+
+def _write_measures(
+    root: Path, item: str, slicing: Slicing, held: _Answered, out_of_fold: _Answered | None
+) -> dict[str, Any]:
+    """Writes the measures of all rows and of slices; returns those of the validation rows."""
+    metrics: dict[str, dict[str, Any]] = {}
+    slices: dict[str, dict[str, Any]] = {}
+    for name, some in (("validation", held), ("out_of_fold", out_of_fold)):
+        if some is not None:
+            metrics[name] = {"rows": len(some.actual)} | summary(some.actual, some.probabilities)
+            predicted, classes = some.probabilities.argmax(axis=1), some.probabilities.shape[1]
+            slices[name] = slicing.measure(some.table, some.actual, predicted, classes)
+    write_json(root / "metrics" / f"{item}.json", metrics)
+    write_json(root / "metrics/slices" / f"{item}.json", slices)
+    return metrics["validation"]
+
+
 def _checks(root: Path, declared: Sequence[str], classes: Sequence[str]) -> list[tuple[str, list[checks.Check]]]:
     """The checks of each declared file, by its name."""
     files = texts.linked(root, links.CHECKS, declared)
     return [(checks.title(file), checks.read(file, classes)) for file in files]
 
 
-def _out_of_fold(root: Path, item: str, measured: Contestant) -> tuple[pa.Table, Ints, Floats] | None:
-    """The rows that were predicted out of fold, their classes, and the probabilities; None without cross-validation."""
+def _out_of_fold(root: Path, item: str, measured: Contestant) -> _Answered | None:
+    """What was predicted out of fold; None without cross-validation."""
     file = measured.out_of_fold
     try:
         table = rows.read(root / file)
@@ -126,7 +148,7 @@ def _out_of_fold(root: Path, item: str, measured: Contestant) -> tuple[pa.Table,
     probabilities = predictions.probabilities(table)
     answers.check(probabilities, file)
     actual = class_indices(rows.strings(table, "label"), predictions.classes(table), item, file)
-    return _train_rows(root, rows.strings(table, "id"), measured), actual, probabilities
+    return _Answered(_train_rows(root, rows.strings(table, "id"), measured), actual, probabilities)
 
 
 def _train_rows(root: Path, ids: Sequence[str], measured: Contestant) -> pa.Table:

@@ -75,6 +75,7 @@ def test_paths_that_lead_out_of_the_project_mean_the_same_place(root: Path) -> N
             ],
         },
         "features": {"words": {"vectors": "path:./../glove.txt", "encoder": "none"}},
+        "evaluate": {"checks": ["../checks/*.csv", "data/checks/own.csv"]},
         "clean": {"salt": "../"},
     }  # fmt: skip
     folder = prepare(root, params)
@@ -87,6 +88,7 @@ def test_paths_that_lead_out_of_the_project_mean_the_same_place(root: Path) -> N
             ],
         },
         "features": {"words": {"vectors": f"path:{root.parent / 'glove.txt'}", "encoder": "none"}},
+        "evaluate": {"checks": [str(root.parent / "checks/*.csv"), "data/checks/own.csv"]},
         "clean": {"salt": "../"},
     }  # fmt: skip
 
