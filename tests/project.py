@@ -104,7 +104,7 @@ class Project:
             "students": STUDENTS,
             "ensembles": ENSEMBLES,
             "cross_validation": {"folds": 2},
-            "evaluate": {"latency_rows": 3},
+            "evaluate": {"latency_rows": 3, "latency_batches": 2},
             "select": {"draws": 100},
             "verdict": {},
         }

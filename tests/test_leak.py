@@ -63,7 +63,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
         },
     },
     "cross_validation": {"folds": 2},
-    "evaluate": {"latency_rows": 1},
+    "evaluate": {"latency_rows": 1, "latency_batches": 1},
 }  # fmt: skip
 
 STAGES = [

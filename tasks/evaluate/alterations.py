@@ -46,7 +46,8 @@ def punctuation(text: str, generator: np.random.Generator) -> str:
 
     A text of nothing else stays as it is.
     """
-    parts, last = [], 0
+    parts: list[str] = []
+    last = 0
     for start, end in _runs(text):
         before, after = text[max(start - 1, 0) : start], text[end : end + 1]
         if not (_ALPHANUMERIC.fullmatch(before) and _ALPHANUMERIC.fullmatch(after)):

@@ -56,7 +56,7 @@ class Slicing:
                 few = len(places) < self.few
                 found.append({"column": column, "value": value, "values": joined, "few": few, **measures})
         found.sort(key=lambda one: (one["few"], one["accuracy"], -one["rows"], one["column"], str(one["value"])))
-        return {"level": self.level, "few": self.few, **self._of(actual, predicted, classes), "slices": found}
+        return {"level": self.level, "slice_rows": self.few, **self._of(actual, predicted, classes), "slices": found}
 
     def _of(self, actual: Ints, predicted: Ints, classes: int) -> dict[str, Any]:
         values = agreement(count(actual, predicted, classes))
