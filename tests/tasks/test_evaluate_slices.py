@@ -1,5 +1,6 @@
 """Slices of the rows: how they are cut, and that their measures and intervals are right."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tasks.evaluate.slices import Slicing
 CLASSES = 2
 
 
-def table(texts: list[str], times: list[str | None] | None = None, **kept: list[str | None]) -> pa.Table:
+def table(texts: list[str], times: Sequence[str | None] | None = None, **kept: Sequence[str | None]) -> pa.Table:
     """Clean rows with these texts; `kept` are columns that they carry along."""
     count = len(texts)
     columns: dict[str, Any] = {
