@@ -36,10 +36,11 @@ def count(actual: Ints, predicted: Ints, classes: int) -> Counts:
 
     Args:
         actual: the class of each row, as an index [rows].
-        predicted: the predicted class of each row [rows].
+        predicted: the predicted class of each row [rows]; one from `classes` on is wrong, and counts for no class.
     """
     hits = actual[actual == predicted]
-    return Counts(*(np.bincount(some, minlength=classes).astype(np.float64) for some in (hits, actual, predicted)))
+    each = (np.bincount(some, minlength=classes)[:classes].astype(np.float64) for some in (hits, actual, predicted))
+    return Counts(*each)
 
 
 def agreement(counts: Counts) -> dict[str, Floats]:
@@ -132,14 +133,15 @@ def _areas(own: npt.NDArray[np.bool_], values: Floats) -> tuple[float, float]:
     return float(under / (hits[-1] * misses[-1])), float((gained * hits / (last + 1)).sum() / hits[-1])
 
 
-def summary(actual: Ints, probabilities: Floats) -> dict[str, float]:
+def summary(actual: Ints, probabilities: Floats, classes: int | None = None) -> dict[str, float]:
     """All measures of one set of predictions.
 
     Args:
         actual: the class of each row, as an index into the columns of `probabilities` [rows]; at least one row.
         probabilities: [rows, classes], each row summing to 1. The largest is the predicted class (the first, if equal).
+        classes: how many of them, from the first on, means over classes are of; None for all. No row is of another.
     """
-    counts = count(actual, probabilities.argmax(axis=1), probabilities.shape[1])
+    counts = count(actual, probabilities.argmax(axis=1), classes or probabilities.shape[1])
     measures = {name: float(value) for name, value in agreement(counts).items()} | areas(actual, probabilities)
     return measures | {
         "log_loss": float(log_losses(actual, probabilities).mean()),

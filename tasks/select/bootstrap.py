@@ -36,6 +36,7 @@ def replicate(
 
     Args:
         actual: the class of each row [rows].
+        outcomes: a predicted class from `classes` on is wrong, and counts for no class.
         metrics: names as in `tasks.scores.summary`, of those that `agreement` gives, and `log_loss`.
 
     Returns:
@@ -71,7 +72,7 @@ def _measured(
     tallies = [
         (
             _membership(actual, np.flatnonzero(some.predicted == actual), classes),
-            _membership(some.predicted, every, classes),
+            _membership(some.predicted, np.flatnonzero(some.predicted < classes), classes),
         )
         for some in outcomes
     ]

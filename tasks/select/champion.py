@@ -106,9 +106,10 @@ def contest(
     theirs = answer(questions, champion.folder, computing, clean, "test rows by the champion")
     match = match_of(questions.labels, theirs, answers)
     verdict = judge(match, demands, params.metric, draws=params.draws, seed=computing.seed)
-    shared = match.shared
-    both = (match.champion, match.challenger) if len(shared) else ()
-    return Contest(verdict, champion, tuple(summary(match.actual[shared], some[shared]) for some in both))
+    if not verdict.rows:
+        return Contest(verdict, champion)
+    actual, champions, challengers, classes = match.on_shared()
+    return Contest(verdict, champion, tuple(summary(actual, some, classes) for some in (champions, challengers)))
 
 
 def match_of(labels: Sequence[str], champion: Answers, challenger: Answers) -> Match:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-from tasks.scores import LOWER_IS_BETTER, Floats, Ints, agreement, count, log_losses
+from tasks.scores import LOWER_IS_BETTER, Floats, Ints, summary
 from tasks.select import always_valid, wording
 from tasks.select.bootstrap import Outcome, replicate
 from tasks.select.paired import holm
@@ -38,6 +38,17 @@ class Match:
     def shared(self) -> Ints:
         """The numbers of the rows whose class both know: those that they are compared on."""
         return np.flatnonzero((self.known[0] & self.known[1])[self.actual])
+
+    def on_shared(self) -> tuple[Ints, Floats, Floats, int]:
+        """The rows to compare on: their classes, the probabilities of champion and challenger, how many classes count.
+
+        Those that both know come first, and they alone count. An answer that is another class is wrong, as it would be
+        in service, but makes no class of its own that a mean over classes would take in.
+        """
+        both = self.known[0] & self.known[1]
+        order = np.argsort(~both, kind="stable")
+        rows, place = self.shared, np.argsort(order)
+        return place[self.actual[rows]], self.champion[rows][:, order], self.challenger[rows][:, order], int(both.sum())
 
 
 @dataclass(frozen=True)
@@ -116,7 +127,7 @@ def judge(match: Match, params: VerdictParams, metric: str, *, draws: int, seed:
     shared = match.shared
     if not len(shared):
         return Verdict("HOLD", ["No test row has a label that both models know, so that they cannot be compared."])
-    gain = _gain(match, shared, params, metric, draws, seed)
+    gain = _gain(match, params, metric, draws, seed)
     losses = _losses(match, shared, params)
     right = [some.argmax(axis=1) == match.actual for some in (match.champion, match.challenger)]
     flips = shared[(right[0] & ~right[1])[shared]]
@@ -136,22 +147,15 @@ def judge(match: Match, params: VerdictParams, metric: str, *, draws: int, seed:
     return Verdict(word, reasons, len(shared), gain, tuple(losses), tuple(int(row) for row in flips))
 
 
-def _gain(match: Match, shared: Ints, params: VerdictParams, metric: str, draws: int, seed: int) -> Gain:
+def _gain(match: Match, params: VerdictParams, metric: str, draws: int, seed: int) -> Gain:
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    actual, classes = match.actual[shared], len(match.classes)
-    both = [match.challenger[shared], match.champion[shared]]
-    outcomes = [Outcome.of(actual, some) for some in both]
+    actual, champion, challenger, classes = match.on_shared()
+    outcomes = [Outcome.of(actual, some) for some in (challenger, champion)]
     replicated = replicate(actual, outcomes, [metric], classes=classes, draws=draws, seed=seed)[metric]
-    values = [_measure(actual, some, metric) for some in both]
+    values = [summary(actual, some, classes)[metric] for some in (challenger, champion)]
     value = sign * (values[0] - values[1])
-    width = always_valid.factor(len(shared), params.confidence) * float(np.std(replicated[0] - replicated[1], ddof=1))
+    width = always_valid.factor(len(actual), params.confidence) * float(np.std(replicated[0] - replicated[1], ddof=1))
     return Gain(value, value - width, value + width)
-
-
-def _measure(actual: Ints, probabilities: Floats, metric: str) -> float:
-    if metric == "log_loss":
-        return float(log_losses(actual, probabilities).mean())
-    return float(agreement(count(actual, probabilities.argmax(axis=1), probabilities.shape[1]))[metric])
 
 
 def _losses(match: Match, shared: Ints, params: VerdictParams) -> list[Loss]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn import metrics
 
 from tasks.scores import Floats, Ints
 from tasks.select import always_valid
@@ -115,6 +116,21 @@ def test_a_class_that_only_the_new_model_knows_puts_it_into_service_unless_it_is
     assert any("200 of 200 such test rows right" in reason for reason in found.reasons)
     spoilt = Match(CLASSES, known, ACTUAL, champion, probabilities(np.where(ACTUAL == 0, 1, ACTUAL)))
     assert judge(spoilt, VerdictParams(), "accuracy", draws=100, seed=1).word == "REJECT"
+
+
+@pytest.mark.parametrize("known", [[True, True, False], [False, True, True]])
+def test_an_answer_that_only_one_knows_is_wrong_but_makes_no_class_of_its_own(known: list[bool]) -> None:
+    shared = np.flatnonzero(known)
+    rows = np.flatnonzero(np.isin(ACTUAL, shared))
+    challenger = ACTUAL.copy()
+    challenger[rows[:3]] = known.index(False)
+    both = Match(CLASSES, np.array([known, [True] * 3]), ACTUAL, probabilities(ACTUAL), probabilities(challenger))
+    found = judge(both, VerdictParams(class_rows=300), "macro_f1", draws=100, seed=1)
+    expected = metrics.f1_score(ACTUAL[rows], challenger[rows], labels=shared, average="macro") - 1
+    assert found.gain is not None
+    assert found.gain.value == pytest.approx(expected)
+    assert found.gain.value > -0.01, "three rows of four hundred"
+    assert len(found.flips) == 3
 
 
 def test_models_that_share_no_label_cannot_be_compared() -> None:
