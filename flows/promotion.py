@@ -4,7 +4,7 @@ The order of the steps makes a stop between any two of them harmless: the files 
 appoints the champion decides; what follows it is done by the next command if need be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +112,7 @@ def rollback(root: Path, repo: Any, version: str | None = None, reason: str | No
 
 
 @contextmanager
-def opened(root: Path) -> Any:
+def opened(root: Path) -> Iterator[Any]:
     """Yields DVC's view of a workspace, for the time in which it is held by the caller."""
     from flows.graph import Graph
 

@@ -7,7 +7,8 @@ tags the one with the highest number counts.
 import json
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,17 +166,15 @@ def _record(message: str) -> dict[str, Any]:
     return record
 
 
-class _readable:
+@contextmanager
+def _readable() -> Iterator[None]:
     """Turns errors of GTO and git into one of ours."""
+    from gto.exceptions import GTOException
+    from scmrepo.exceptions import SCMError
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from gto.exceptions import GTOException
-        from scmrepo.exceptions import SCMError
-
-        if isinstance(error, GTOException | SCMError):
-            found = " ".join(str(error.__cause__ or error).split())
-            fix = "Set `git config user.name` and `user.email` if git does not know you, and run again."
-            raise BadInput("the registry", "a new tag", found, fix) from error
+    try:
+        yield
+    except (GTOException, SCMError) as error:
+        found = " ".join(str(error.__cause__ or error).split())
+        fix = "Set `git config user.name` and `user.email` if git does not know you, and run again."
+        raise BadInput("the registry", "a new tag", found, fix) from error

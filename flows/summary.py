@@ -63,10 +63,10 @@ def promoted(done: "Promotion") -> str:
     """Which model is in service now."""
     if not done.changed:
         return f"{done.version} is in service already; nothing was changed."
-    instead = f" in place of {done.before}" if done.before else ""
-    return (
-        f"In service now: [bold]{escape(done.version)}[/]{instead}, in models/champion/. `regraft rollback` undoes it."
-    )
+    line = f"In service now: [bold]{escape(done.version)}[/], in models/champion/."
+    if done.before is None:
+        return line
+    return f"{line} It takes the place of {escape(done.before)}; `regraft rollback` undoes it."
 
 
 def is_failed_run(error: RegraftError) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from dvc.repo import Repo
 
 import flows
-from flows import champion, history, links, promotion
+from flows import champion, history, links, promotion, summary
 from flows.promotion import NotPromoted, promote, rollback
 from flows.registry import Registry
 from tasks.errors import BadInput
@@ -320,6 +320,13 @@ def test_the_history_tells_what_was_in_service_and_why(two: Project) -> None:
     assert cells[4][0] == "macro_f1 0.7500 on 120 rows"
     assert cells[5] == ["promoted", "promoted in place of v0.1.0", "rolled back in place of v0.2.0"]
     assert cells[7] == ["", "", "Too slow."]
+
+
+def test_what_is_said_of_a_promotion_offers_no_way_back_that_is_not_there() -> None:
+    first, next_one = promotion.Promotion("v0.1.0", None, True), promotion.Promotion("v0.2.0", "v0.1.0", True)
+    assert "rollback" not in summary.promoted(first)
+    assert "takes the place of v0.1.0; `regraft rollback` undoes it" in summary.promoted(next_one)
+    assert "nothing was changed" in summary.promoted(promotion.Promotion("v0.2.0", "v0.2.0", False))
 
 
 def test_a_workspace_without_git_says_what_it_needs(tmp_path: Path) -> None:
