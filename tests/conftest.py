@@ -1,6 +1,7 @@
-"""What all tests share: a workspace with tiny rows and a tiny encoder."""
+"""What all tests share: a workspace with tiny rows, a tiny encoder, and one Prefect server."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,16 @@ from tests import tiny
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny encoder; do not change it."""
     return tiny.encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[str]:
+    """The address of a Prefect server that lives as long as the tests; its database is temporary."""
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield PREFECT_API_URL.value()
 
 
 @pytest.fixture

@@ -64,10 +64,12 @@ class Project:
     Args:
         folder: where to; must not exist.
         encoder: the tiny encoder's folder, outside the workspace.
+        api: of a Prefect server; without one, each run that needs one starts its own.
     """
 
-    def __init__(self, folder: Path, encoder: Path) -> None:
+    def __init__(self, folder: Path, encoder: Path, api: str = "") -> None:
         self.folder = folder
+        self._server = {"PREFECT_API_URL": api} if api else {}
         folder.mkdir(parents=True)
         without = shutil.ignore_patterns("__pycache__")
         for name in ("tasks", "models/encoders/none", "models/ensembles", "models/students"):
@@ -153,6 +155,7 @@ class Project:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         # The engine comes from the project under test, the stages from the copy: `python -m` looks here first.
         environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        environment |= self._server
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         if check and done.returncode:
             raise AssertionError(

@@ -29,9 +29,9 @@ RAN = {"@".join([ROOMS.get(stage, stage), *item]) for stage, *item in (item.spli
 
 
 @pytest.fixture(scope="module")
-def by_flow(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Iterator[Project]:
+def by_flow(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, prefect_api: str) -> Iterator[Project]:
     """A workspace after one `regraft run`. Tests leave it as they found it."""
-    project = Project(tmp_path_factory.mktemp("flow") / "project", tiny_encoder)
+    project = Project(tmp_path_factory.mktemp("flow") / "project", tiny_encoder, prefect_api)
     project.run("run")
     assert project.executed() == RAN
     yield project

@@ -25,9 +25,9 @@ LADDER: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, prefect_api: str) -> Project:
     """A project after a run, whose rows lie in a folder of the user's own."""
-    project = Project(tmp_path_factory.mktemp("ladder") / "project", tiny_encoder)
+    project = Project(tmp_path_factory.mktemp("ladder") / "project", tiny_encoder, prefect_api)
     rows = project.folder / "data" / "source" / "rows.csv"
     (project.folder / "mine").mkdir()
     rows.rename(project.folder / "mine" / "rows.csv")
