@@ -22,6 +22,9 @@ _GRAPH, _IGNORE, _CONFIG = "dvc.yaml", ".dvcignore", ".dvc/config"
 _OWN = frozenset({PARAMS, _GRAPH, "dvc.lock", "links", "scratch", "costs", "reports"})
 _READ = ("models/encoders/none",)  # stands where the graph makes its like
 _PLACE = re.compile(r"(?P<kind>path:|file://|local://|hub:)?(?P<path>.*)", re.DOTALL)
+_LINKS = "reflink,hardlink,copy"
+"""How files of the cache come into the workspace, the first way that the disk knows: its models are many, and nobody
+edits them, so that a second copy of each would only take room."""
 _WITH_PATHS = ("ingest", "encoders", "features", "candidates", "evaluate")
 
 
@@ -105,14 +108,14 @@ def _ignored(root: Path, linked: list[str], graph: Mapping[str, Any]) -> str:
 
 
 def _config(root: Path) -> str:
-    """DVC's settings: the project's cache, and the way in which it links files from there."""
+    """DVC's settings: the project's cache, and the way in which files are linked from there."""
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
         cache, kinds = str(repo.cache.legacy.path), repo.config["cache"].get("type")
-    kinds = kinds if isinstance(kinds, str) else ",".join(kinds or [])
+    kinds = kinds if isinstance(kinds, str) else ",".join(kinds or []) or _LINKS
     lines = ["[core]", "    analytics = false", "    no_scm = true", "[cache]", f'    dir = "{cache}"']
-    return "\n".join(lines + ([f'    type = "{kinds}"'] if kinds else [])) + "\n"
+    return "\n".join([*lines, f'    type = "{kinds}"']) + "\n"
 
 
 def _anchored(value: Any, root: Path) -> Any:

@@ -66,6 +66,27 @@ def test_dvc_shares_the_cache_and_does_not_walk_through_what_no_stage_reads(root
         assert not own.dvcignore.is_ignored_dir(str(folder / "data" / "source"))
 
 
+@pytest.mark.parametrize(("own", "copies"), [("", False), ("[cache]\n    type = copy\n", True)])
+def test_what_is_made_is_on_the_disk_once_unless_the_project_wants_copies(
+    root: Path, own: str, copies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dvc.repo import Repo
+    from dvc_objects.fs.generic import test_links as possible
+
+    (root / "dvc.yaml").write_text("stages:\n  made:\n    cmd: cp mine/vectors.txt made.txt\n    outs: [made.txt]\n")
+    (root / ".dvc/config").write_text((root / ".dvc/config").read_text() + own)
+    folder = prepare(root, PARAMS)
+    monkeypatch.chdir(folder)  # where DVC looks for the graph
+    with Repo(str(folder)) as repo:
+        repo.reproduce()
+        (stage,) = repo.stage.collect("made")
+        cached = Path(stage.outs[0].cache_path)
+        cloned = bool(possible(["reflink"], repo.cache.local.fs, repo.cache.local.path, repo.fs, str(folder)))
+    assert cached.is_relative_to(root / ".dvc/cache")
+    assert cached.read_text() == (folder / "made.txt").read_text() == "a: 1\n"
+    assert (folder / "made.txt").samefile(cached) == (not copies and not cloned)
+
+
 def test_paths_that_lead_out_of_the_project_mean_the_same_place(root: Path) -> None:
     params = {
         "ingest": {
