@@ -66,4 +66,4 @@ MIXTURES = {name: (name,) for name in PARTS if "seed" not in name} | {
 """The parts of each mixture, which count the same."""
 
 BASELINE = "frozen"
-CHOSEN = "frozen + finetune"
+CHOSEN = "frozen + r-drop"

@@ -122,21 +122,44 @@ RECIPES = (
     _mean("trec6", "best", {"tokens": TOKENS}, _seeds("finetune", FINETUNE), 0.965),
     _single("sst2", TOKENS, "finetune", FINETUNE | {"epochs": 2, "batch_rows": 64}, 0.91),
     _single("agnews", TOKENS, "finetune", FINETUNE | {"epochs": 3}, 0.905),
-    _single("chnsenticorp_htl", _CHARACTERS, "linear_svm", _SVM, 0.9, seeds=(1,)),
+    _single("chnsenticorp_htl", _CHARACTERS, "linear_svm", _SVM, 0.89, seeds=(1,)),
+    # The members were chosen by the accuracy of their mean on five folds of the train rows.
     _mean(
         "chnsenticorp_htl",
         "best",
-        {"tfidf": _CHARACTERS, "terms": _CHINESE_WORDS, "words": WORDS},
-        {"linear_svm": _SVM, "nb_svm": {"features": "terms", "model": "nb_svm"}, "text_cnn": _TEXT_CNN},
+        {
+            "letters": _CHARACTERS | {"characters": [1, 2]},
+            "tfidf": _CHARACTERS,
+            "terms": _CHINESE_WORDS,
+            "words": WORDS,
+        },
+        {
+            "nb_svm": {"features": "letters", "model": "nb_svm"},
+            "nb_svm_long": {"features": "tfidf", "model": "nb_svm"},
+            "svm": _SVM,
+            "svm_words": _SVM | {"features": "terms"},
+            "text_cnn": _TEXT_CNN,
+        },
         0.9,
     ),
-    _single("reuters_r8", TOKENS | {"max_tokens": 128}, "finetune", FINETUNE, 0.95, metric="macro_f1"),
+    _single("reuters_r8", TOKENS | {"max_tokens": 128}, "finetune", FINETUNE, 0.94, metric="macro_f1"),
+    # The members, and how closely each fits, were chosen by the macro F1 of their mean on five folds of the train rows.
     _mean(
         "reuters_r8",
         "best",
-        {"tfidf": TFIDF | {"characters": None}, "tokens": TOKENS | {"max_tokens": 128}},
-        {"linear_svm": _SVM | {"C": 3.0, "class_weight": "balanced"}, "finetune": FINETUNE},
+        {"tfidf": TFIDF | {"characters": None}, "vectors": VECTORS},
+        {
+            "linear_svm": _SVM | {"C": 3.0, "class_weight": "balanced"},
+            "logistic_regression": {
+                "features": "tfidf",
+                "model": "logistic_regression",
+                "C": 100.0,
+                "class_weight": "balanced",
+            },
+            "frozen": _FROZEN,
+        },
         0.95,
+        seeds=(1,),
         metric="macro_f1",
     ),
 )
