@@ -27,6 +27,8 @@ NOT_USED = {
     "finetune": {"zhconv-rs", "rjieba", "onnxruntime", "datasketch"},
     "combine": {"zhconv-rs", "rjieba", "onnxruntime", "tokenizers", "torch", "transformers"},
     "distill": {"optuna"},
+    # It writes another form of a network, and neither cleans texts nor loads models of scikit-learn.
+    "quantize": {"zhconv-rs", "rjieba", "scikit-learn", "scipy", "skops"},
 }
 # What works behind another library, so that no import of ours shows it.
 BEHIND = {"transformers": {"tokenizers"}, "torch": {"onnx"}}
