@@ -60,9 +60,8 @@ class TextNetwork:
             mask = np.arange(lengths.max())[None, :] < lengths[:, None]
             padded = np.full(mask.shape, self._pad, dtype=np.int64)
             padded[mask] = np.concatenate(rows)
-            given = dict(
-                zip(self._inputs, (padded, mask.astype(np.int64)), strict=False)
-            )  # a few encoders know no mask
+            # A few encoders have no use for the mask, and so no such input.
+            given = dict(zip(self._inputs, (padded, mask.astype(np.int64)), strict=False))
             found[group] = self._session.run(["logits"], given)[0]
             done += len(group)
             report(done)

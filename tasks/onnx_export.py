@@ -79,7 +79,7 @@ def write(
             file,
             input_names=list(inputs),
             output_names=["logits"],
-            dynamic_axes={name: dynamic for name in inputs} | ({} if one_row else {"logits": {0: "rows"}}),
+            dynamic_axes=dict.fromkeys(inputs, dynamic) | ({} if one_row else {"logits": {0: "rows"}}),
             opset_version=_OPSET,
             dynamo=False,
         )
@@ -110,7 +110,7 @@ def save_encoder(source: Path, folder: Path, threads: int, *, one_row: bool = Fa
     _write_tokenizer(source, folder / TOKENIZER, max_tokens)
     try:
         write(network, folder / MODEL, ENCODER_INPUTS, "tokens", one_row=one_row)
-    except (RuntimeError, torch.onnx.errors.OnnxExporterError, ValueError, TypeError) as error:
+    except (RuntimeError, ValueError, TypeError) as error:  # the first is the base of what the exporter raises
         raise _unfit(source, "a network that PyTorch writes as ONNX", " ".join(str(error).split())[:200]) from None
     tokenizer = encoders.Tokenizer(source, max_tokens)
     own = encoders.run_batched(network, tokenizer(_PROBES), tokenizer.pad_id, _TOKEN_BUDGET, "cpu")
@@ -125,10 +125,7 @@ def _write_tokenizer(source: Path, file: Path, max_tokens: int) -> None:
     if backend is None:
         raise _unfit(source, "a tokenizer of the library tokenizers", "one that is written in Python")
     backend.enable_truncation(max_tokens, direction=tokenizer.truncation_side)
-    fills = (
-        {} if tokenizer.pad_token_id is None else {"pad_id": tokenizer.pad_token_id, "pad_token": tokenizer.pad_token}
-    )
-    backend.enable_padding(**fills)
+    backend.enable_padding(pad_id=tokenizer.pad_token_id or 0, pad_token=tokenizer.pad_token or "")
     backend.save(str(file))
 
 

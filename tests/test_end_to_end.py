@@ -52,10 +52,9 @@ def by_dvc(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Proj
 
 def test_a_run_ends_with_a_selected_model_and_a_report(by_flow: Project) -> None:
     selection = by_flow.selection()
-    assert selection["winner"] in CANDIDATES | STUDENTS | ENSEMBLES | QUANTIZED
-    assert {candidate["name"] for candidate in selection["candidates"]} == set(
-        CANDIDATES | STUDENTS | ENSEMBLES | QUANTIZED
-    )
+    declared = set(CANDIDATES | STUDENTS | ENSEMBLES | QUANTIZED)
+    assert selection["winner"] in declared
+    assert {candidate["name"] for candidate in selection["candidates"]} == declared
     assert selection["test"]["accuracy"] > 0.8
     assert (by_flow.folder / "reports" / "report.html").stat().st_size > 10_000
     assert (by_flow.folder / "models" / "selected" / "README.md").exists()

@@ -25,7 +25,7 @@ Measures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Candidate:
-    """The results of one contestant; an ensemble competes with its own members, a quantized model with what it is made of.
+    """The results of one contestant; what is made of others competes with them.
 
     Attributes:
         measures: of the rows that the choice is made on, by name.
@@ -118,12 +118,9 @@ def read(
     # Another form of a model must not change what the models themselves are compared on.
     own = {one.name: metrics[one.name] for one in contestants if not one.is_quantized}
     which = _which(own, wanted, [*searched, *have_read])
-    everyone, contestants = contestants, [one for one in contestants if which == "validation" or not one.is_quantized]
-    aside = [
-        Aside(one.name, metrics[one.name]["validation"], _costs(root, one))
-        for one in everyone
-        if one not in contestants
-    ]
+    left_out = [one for one in contestants if one.is_quantized and which == "out_of_fold"]
+    aside = [Aside(one.name, metrics[one.name]["validation"], _costs(root, one)) for one in left_out]
+    everyone, contestants = contestants, [one for one in contestants if one not in left_out]
     split = rows.read(root / _CLEAN[which], ["id", "text", "label"])
     ids, texts, labels = (rows.strings(split, name) for name in ("id", "text", "label"))
     files = {one.name: _file(one, which) for one in contestants}

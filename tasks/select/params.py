@@ -29,8 +29,8 @@ Family = Literal[
     "transformer",
     "ensemble",
 ]
-"""The word in `model` of a candidate or student; `ensemble` for all ensembles. A quantized model has the word of what it
-is made of."""
+"""The word in `model` of a candidate or student; `ensemble` for all ensembles. A quantized model has the word of what
+it is made of."""
 
 
 class Limits(Block):
@@ -87,8 +87,8 @@ class SelectParams(Block):
     Take 2 or more with a measured cost, so that noise does not decide."""
 
     onnx: bool = True
-    """Whether a winner that is a fine-tuned encoder also lies in `models/selected/onnx/`, as ONNX with weights of 32 bits.
-    That doubles the size of the folder."""
+    """Whether a winner that is a fine-tuned encoder is also written to `models/selected/onnx/`, as ONNX with weights of
+    32 bits. That doubles the size of `models/selected/`."""
 
     @model_validator(mode="after")
     def _test_fits_the_metric(self) -> Self:

@@ -20,7 +20,6 @@ from tasks.embed import stage as embed
 from tasks.errors import BadInput
 from tasks.features import FeatureSet
 from tasks.files import sha256
-from tasks.finetune import export
 from tasks.finetune.averaging_network import AveragingNetwork
 from tasks.finetune.hidden import Hidden
 from tasks.finetune.networks import FittedNetwork
