@@ -169,9 +169,7 @@ def test_a_bag_can_be_quantized_where_it_is_one_network(combine: str, is_one_net
     if is_one_network:
         assert check_tree(tree).quantized["small"].weights == "int8"
     else:
-        assert [
-            line for line in problems(tree) if line.startswith("quantized.small.model") and "none is declared" in line
-        ]
+        assert any(line.startswith("quantized.small.model") and "none is declared" in line for line in problems(tree))
 
 
 def test_rows_are_sliced_by_columns_that_they_carry_along() -> None:
