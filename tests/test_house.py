@@ -99,6 +99,15 @@ def test_the_shared_modules_do_not_import_rooms() -> None:
             assert not {".".join(name.split(".")[:2]) for name in modules(path)} & {f"tasks.{room}" for room in ROOMS}
 
 
+def test_what_lies_beside_each_selected_model_needs_python_alone_to_load() -> None:
+    file = ROOT / "tasks" / "cleaning.py"
+    assert closure(file) == {file}
+    assert third_party({file}) == {"zhconv_rs", "rjieba", "sklearn"}
+    text = file.read_text(encoding="utf-8")
+    for name in third_party({file}):
+        assert f"\nfrom {name}" not in text and f"\nimport {name}" not in text, "only inside functions"
+
+
 def test_models_are_never_loaded_by_pickle() -> None:
     for folder in ("flows", "tasks"):
         for path in (ROOT / folder).rglob("*.py"):
