@@ -106,7 +106,7 @@ def save_encoder(source: Path, folder: Path, threads: int, *, one_row: bool = Fa
         raise _unfit(source, "weights of less than 2 GiB", f"{size(network) / 2**30:.1f} GiB")
     if getattr(network.encoder, "_supports_sdpa", False):
         # Written out in plain products, which onnxruntime joins again; fused attention becomes more operators.
-        network.encoder.set_attn_implementation("eager")
+        network.encoder.set_attn_implementation("eager")  # type: ignore[operator]
     _write_tokenizer(source, folder / TOKENIZER, max_tokens)
     try:
         write(network, folder / MODEL, ENCODER_INPUTS, "tokens", one_row=one_row)

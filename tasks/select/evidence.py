@@ -191,7 +191,8 @@ def _file(contestant: Contestant, which: Rows) -> str:
 
 
 def _costs(root: Path, contestant: Contestant) -> dict[str, Any]:
-    return _fit_costs(root, contestant) | read_json(_present(root, f"costs/predict/{contestant.name}.json"))
+    predicting: dict[str, Any] = read_json(_present(root, f"costs/predict/{contestant.name}.json"))
+    return _fit_costs(root, contestant) | predicting
 
 
 def _fit_costs(root: Path, contestant: Contestant) -> dict[str, Any]:

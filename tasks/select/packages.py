@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 # Beside the libraries that a card names: what loads the model, and what turns logits into probabilities.
-_LOADED_WITH = {
+_LOADED_WITH: dict[str, tuple[str, ...]] = {
     "sklearn": (),
     "network": ("sentence-transformers", "scipy"),
     "vectors": ("sentence-transformers",),

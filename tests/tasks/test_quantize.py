@@ -74,7 +74,7 @@ def test_with_weights_of_32_bits_it_answers_as_before(trained: Path, name: str) 
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_with_weights_of_8_bits_it_answers_nearly_as_before(trained: Path, name: str) -> None:
     own, other = (answers(trained, place) for place in (f"candidates/{name}", f"quantized/{name}_int8"))
-    assert 0 < np.abs(other - own).max() < 0.05
+    assert 0 < np.abs(other - own).max() < 0.1
 
 
 def test_all_but_the_head_has_weights_of_8_bits(trained: Path) -> None:

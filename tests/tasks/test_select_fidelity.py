@@ -42,7 +42,7 @@ from tests.tasks.evaluated_workspace import (
 ACTUAL = list(CLASSES) * 4
 TEXTS = [
     "", "nobody knows", "Router SALARY cable", "<b>printer</b> paper jam", "salary tax please " * 10,
-    "see https://example.org \u96fb\u8166 router", "\uff30\uff41\uff59 invoice \u7528\u624b\u673a\u6253\u5f00",
+    "see https://example.org/holiday \u96fb\u8166 router", "\uff30\uff41\uff59 invoice \u7528\u624b\u673a\u6253\u5f00",
 ]  # fmt: skip
 OWN = Rules(lower=True, full_width=True, segment="auto", stop_words="english")
 WHOLE = Rules(html=True, urls="token", simplified=True)
@@ -173,7 +173,7 @@ def test_without_regraft_the_answers_are_the_models_own(told: dict[str, tuple[Pa
     for piece in pieces:
         assert piece["labels"] == selected.labels
         far, others = fidelity.compare(piece, selected.labels, own)
-        assert (far < 1e-6, others) == (True, 0)
+        assert (far < 1e-5, others) == (True, 0)
 
 
 def test_the_code_would_notice_rules_that_are_left_out(told: dict[str, tuple[Path, Any]]) -> None:
