@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:  ## Show this list
 	@echo "Regraft turns labelled text into the best classifier that you can afford to run."
 	@echo
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 # pip would keep an older, half-installed environment: a changed list of packages starts from the present one.
 $(READY): pyproject.toml constraints.txt
@@ -43,6 +43,10 @@ check: $(READY)  ## Check style and types
 	@ruff check .
 	@ruff format --check .
 	@mypy
+
+.PHONY: fidelity
+fidelity: $(READY)  ## Run the code of the selected model's card without Regraft, in an environment of its own
+	@python -m tests.fidelity
 
 .PHONY: bench
 bench: $(READY)  ## Run the benchmarks (takes long; see benchmarks/README.md)

@@ -14,6 +14,7 @@ NAMES = (
     "adaptation",
     "domains",
     "distillation",
+    "quantized",
     "ladder",
     "gate",
 )

@@ -32,7 +32,7 @@ def params(changes: Mapping[str, Any]) -> dict[str, Any]:
     """The project's `params.yaml` with other values at these dotted keys."""
     tree: dict[str, Any] = YAML(typ="safe").load(ROOT / "params.yaml")
     if "candidates" in changes:  # what is made of the project's own candidates goes with them
-        tree |= {block: {} for block in ("ensembles", "students") if block in tree}
+        tree |= {block: {} for block in ("ensembles", "students", "quantized") if block in tree}
     for path, value in changes.items():
         *parents, last = path.split(".")
         node = tree

@@ -8,17 +8,22 @@ from typing import Any
 from tasks import block
 from tasks.errors import ParamsError, Problem
 
-BLOCKS = ("candidates", "students", "ensembles")
+BLOCKS = ("candidates", "students", "ensembles", "quantized")
 """The blocks that declare them, which are also the folders of `models/` that they lie in; no two share a name."""
 
-_MAKERS = {"candidates": "finetune", "students": "distill", "ensembles": "combine"}
+_MAKERS = {"candidates": "finetune", "students": "distill", "ensembles": "combine", "quantized": "quantize"}
 # Not all in one folder: ensembles read those of all candidates, and students may learn from ensembles.
-_OUT_OF_FOLD = {"candidates": "out_of_fold", "students": "students", "ensembles": "combined"}
+_OUT_OF_FOLD = {
+    "candidates": "out_of_fold",
+    "students": "students",
+    "ensembles": "combined",
+    "quantized": "quantized",
+}
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One candidate, student or ensemble. All paths are from the workspace's folder.
+    """One candidate, student, ensemble or quantized model. All paths are from the workspace's folder.
 
     Attributes:
         block: that declares it.
@@ -48,6 +53,16 @@ class Contestant:
     def members(self) -> tuple[str, ...]:
         """The names of an ensemble's candidates; none of others."""
         return tuple(self.params.get("members", ())) if self.block == "ensembles" else ()
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether it is another form of a model that is there already."""
+        return self.block == "quantized"
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """The names of the contestants that it is made of; none of one that is trained itself."""
+        return (str(self.params.get("model", "")).partition("/")[2],) if self.is_quantized else self.members
 
 
 def declared(root: Path) -> dict[str, Contestant]:

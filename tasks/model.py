@@ -5,7 +5,8 @@ A candidate's folder holds `candidate.json` and, by its family,
 - `sklearn`: `model.skops`, a pipeline from texts to classes (see tasks/estimator.py);
 - `network`: a sentence-transformers folder whose outputs are logits (see tasks/network.py);
 - `vectors`: a sentence-transformers folder whose outputs are vectors, and `classifier.skops`, from vectors to classes;
-- `onnx`: `tokenizer.json`, of the library tokenizers, and `model.onnx`, from word ids to logits;
+- `onnx`: `tokenizer.json`, of the library tokenizers, and `model.onnx`, from ids of words or tokens to logits: a small
+  network, or a fine-tuned encoder in this form;
 - `ensemble`: other models in folders of their own, and how their answers are combined (see tasks/ensemble.py).
 """
 
@@ -136,7 +137,7 @@ class VectorsModel(SavedModel):
 
 
 class OnnxModel(SavedModel):
-    """A small network over words, run by onnxruntime on the CPU."""
+    """A network over words or tokens, run by onnxruntime on the CPU."""
 
     family: Family = "onnx"
 
@@ -144,7 +145,7 @@ class OnnxModel(SavedModel):
         from tasks import onnx
 
         super().__init__(folder, describe)
-        self._network = onnx.WordNetwork(folder, threads)
+        self._network = onnx.TextNetwork(folder, threads)
 
     def _predict(self, texts: list[str], report: Callable[[int], Any]) -> Probabilities:
         from scipy.special import softmax

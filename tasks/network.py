@@ -105,7 +105,7 @@ def load(folder: Path) -> tuple[Classifier, int]:
         The network, and the number of tokens where texts are cut.
     """
     dense = load_file(folder / "2_Dense" / "model.safetensors")
-    network = Classifier(encoders.load_network(folder), len(dense["linear.bias"]), _read_pooling(folder))
+    network = Classifier(encoders.load_network(folder), len(dense["linear.bias"]), read_pooling(folder))
     network.head.load_state_dict({"weight": dense["linear.weight"], "bias": dense["linear.bias"]})
     return network.eval(), _read_max_tokens(folder)
 
@@ -116,7 +116,7 @@ def load_vectors(folder: Path) -> tuple[Encoder, int]:
     Returns:
         The network, and the number of tokens where texts are cut.
     """
-    return Encoder(encoders.load_network(folder), _read_pooling(folder)).eval(), _read_max_tokens(folder)
+    return Encoder(encoders.load_network(folder), read_pooling(folder)).eval(), _read_max_tokens(folder)
 
 
 def _copy(base: Path, folder: Path, *, weights: bool) -> None:
@@ -180,7 +180,8 @@ def _make_readable(folder: Path) -> None:
 _POOLING_NAMES: dict[Pooling, str] = {"mean": "mean_tokens", "cls": "cls_token", "max": "max_tokens"}
 
 
-def _read_pooling(folder: Path) -> Pooling:
+def read_pooling(folder: Path) -> Pooling:
+    """How token vectors become one in a folder that `save` or `save_vectors` wrote."""
     config = read_json(folder / "1_Pooling" / "config.json")
     return next(how for how, name in _POOLING_NAMES.items() if config.get(f"pooling_mode_{name}"))
 

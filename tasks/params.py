@@ -23,6 +23,7 @@ from tasks.finetune.students import STUDENTS, StudentParams
 from tasks.ingest.params import IngestParams
 from tasks.ladder.params import LadderParams
 from tasks.ladder.recipe import Known
+from tasks.quantize.params import SOURCES, QuantizedParams
 from tasks.select.params import SelectParams
 from tasks.select.verdict_params import VerdictParams
 
@@ -52,6 +53,7 @@ class Params(ComputeParams):
     candidates: dict[str, CandidateParams]
     ensembles: dict[str, EnsembleParams]
     students: dict[str, StudentParams]
+    quantized: dict[str, QuantizedParams]
     cross_validation: CrossValidationParams
     evaluate: EvaluateParams
     select: SelectParams
@@ -74,7 +76,8 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
 
     Raises:
         ParamsError: with every problem: unknown keys, wrong types and values, names that nothing bears, feature sets
-            that nothing uses, models that cannot read their feature set, ensembles that cannot be combined.
+            that nothing uses, models that cannot read their feature set, ensembles that cannot be combined, models
+            that cannot be quantized.
     """
     problems: list[Problem] = []
     values: dict[str, Any] = _top(tree, problems)
@@ -87,10 +90,12 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
     values["candidates"] = _members(tree, "candidates", problems, _by("model", MODELS))
     values["students"] = _members(tree, "students", problems, _by("model", STUDENTS), at_least=0)
     values["ensembles"] = _members(tree, "ensembles", problems, _by("method", METHODS), at_least=0)
+    values["quantized"] = _members(tree, "quantized", problems, lambda value: QuantizedParams, at_least=0)
     trained = {**values["candidates"], **values["students"]}
     problems += _disagreements(values["encoders"], values["features"], trained, tree)
     problems += _shared_names(tree)
     problems += _untaught(values["students"], tree)
+    problems += _not_one_encoder(values["quantized"], tree)
     problems += _not_kept(values["evaluate"], values["ingest"])
     problems += _impossible(values["ensembles"], values["cross_validation"], tree)
     if problems:
@@ -219,6 +224,24 @@ def _untaught(students: Mapping[str, StudentParams], tree: Mapping[str, Any]) ->
             allowed = _one_of({f"{teacher.block}/{one}": None for one in _mapping(tree, teacher.block)})
             found.append(Problem(f"students.{name}.teacher.model", allowed, repr(teacher.model)))
     return found
+
+
+def _not_one_encoder(quantized: Mapping[str, QuantizedParams], tree: Mapping[str, Any]) -> list[Problem]:
+    """What cannot be quantized: anything but a fine-tuned encoder that is one network."""
+    able = [f"{kind}/{name}" for kind in SOURCES for name, entry in _mapping(tree, kind).items() if _is_encoder(entry)]
+    allowed = f"a fine-tuned encoder that is one network ({', '.join(able) or 'none is declared'})"
+    return [
+        Problem(f"quantized.{name}.model", allowed, repr(one.model))
+        for name, one in quantized.items()
+        if one.model not in able
+    ]
+
+
+def _is_encoder(entry: object) -> bool:
+    if not isinstance(entry, dict) or entry.get("model") != "transformer":
+        return False
+    bag = entry.get("bag")
+    return not isinstance(bag, dict) or bag.get("combine") == "soup"  # any other bag keeps all its networks
 
 
 def _unreadable(at: str, candidate: Any, feature: FeatureParams) -> list[Problem]:

@@ -49,6 +49,8 @@ STUDENTS = {
     },
 }  # fmt: skip
 
+QUANTIZED = {"lora_int8": {"model": "candidates/lora", "weights": "int8"}}
+
 FEATURES = {
     "words": {"kind": "tfidf", "encoder": "none", "min_rows": 1},
     "word_ids": {"kind": "words", "encoder": "none", "dimensions": 8, "epochs": 2, "augment": {"swap": 0.2}},
@@ -72,7 +74,7 @@ class Project:
         self._server = {"PREFECT_API_URL": api} if api else {}
         folder.mkdir(parents=True)
         without = shutil.ignore_patterns("__pycache__")
-        for name in ("tasks", "models/encoders/none", "models/ensembles", "models/students"):
+        for name in ("tasks", "models/encoders/none", "models/ensembles", "models/quantized", "models/students"):
             shutil.copytree(ROOT / name, folder / name, ignore=without)
         for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
             shutil.copyfile(ROOT / name, folder / name)
@@ -105,6 +107,7 @@ class Project:
             "candidates": CANDIDATES,
             "students": STUDENTS,
             "ensembles": ENSEMBLES,
+            "quantized": QUANTIZED,
             "cross_validation": {"folds": 2},
             "evaluate": {"latency_rows": 3, "latency_batches": 2},
             "select": {"draws": 100},

@@ -9,7 +9,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks import adaptation, answers, distillation, domains, fewshot, ladder, lora, mixtures, pool, setfit
+from benchmarks import (
+    adaptation,
+    answers,
+    distillation,
+    domains,
+    fewshot,
+    ladder,
+    lora,
+    mixtures,
+    pool,
+    quantized,
+    setfit,
+)
 from benchmarks import labelled as tables
 from benchmarks import workspace as workspaces
 from benchmarks.answers import Answers
@@ -332,6 +344,24 @@ def test_a_student_must_be_both_good_and_fast(accuracy: float, latency: float, g
 def test_students_are_made_of_parameters_that_there_are() -> None:
     checked = check(changes(distillation.RECIPE, Path("there")) | {"students": distillation.STUDENTS})
     assert {student.teacher.name for student in checked.students.values()} == {distillation.TEACHER}
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({}, []), ({"accuracy": 0.915}, []), ({"accuracy": 0.905}, ["accuracy"]), ({"latency": 5.1}, ["latency"]),
+    ({"size": 40.0, "latency": 9.0}, ["latency", "size"]),
+])  # fmt: skip
+def test_a_coarse_form_must_be_near_fast_and_small(change: dict[str, float], told: list[str]) -> None:
+    whole = {"accuracy": 0.92, "agreement": 1.0, "latency": 10.0, "rows_per_second": 300.0, "size": 90.0}
+    coarse = whole | {"agreement": 0.98, "latency": 4.0, "size": 23.0} | change
+    short = quantized.fallen({"finetune": [whole], "float32": [whole], "int8": [coarse]})
+    assert [word in line for word, line in zip(told, short, strict=True)] == [True] * len(told)
+    other = quantized.fallen({"finetune": [whole], "float32": [whole | {"agreement": 0.99}], "int8": [coarse]})
+    assert other[0] == "float32 answers otherwise"
+
+
+def test_forms_are_made_of_parameters_that_there_are() -> None:
+    checked = check(changes(quantized.RECIPE, Path("there")) | {"quantized": quantized.FORMS})
+    assert {form.weights for form in checked.quantized.values()} == {"float32", "int8"}
 
 
 @pytest.mark.parametrize(("seconds", "second", "third", "new", "told"), [

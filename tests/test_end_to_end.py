@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from flows.stage import shell_command
 from flows.worker import Worker
 from tests.imports import ROOT, closure
-from tests.project import CANDIDATES, ENSEMBLES, STUDENTS, Project
+from tests.project import CANDIDATES, ENSEMBLES, QUANTIZED, STUDENTS, Project
 
 ITEMS = {
     "ingest", "clean", "adapt@tiny", "adapt@domain",
@@ -20,9 +20,12 @@ ITEMS = {
     "finetune@naive_bayes", "finetune@forest", "finetune@frozen", "finetune@text_cnn", "finetune@finetune",
     "evaluate@naive_bayes", "evaluate@forest", "evaluate@frozen", "evaluate@text_cnn", "evaluate@finetune",
     "combine@blend", "combine@stacked", "evaluate_ensemble@blend", "evaluate_ensemble@stacked",
-    "distill@small", "evaluate_student@small", "select",
+    "distill@small", "evaluate_student@small", "quantize@lora_int8", "evaluate_quantized@lora_int8", "select",
 }  # fmt: skip
-ROOMS = {"evaluate_ensemble": "evaluate", "evaluate_student": "evaluate", "distill": "finetune"}
+ROOMS = {
+    "evaluate_ensemble": "evaluate", "evaluate_student": "evaluate", "evaluate_quantized": "evaluate",
+    "distill": "finetune",
+}  # fmt: skip
 """The rooms of stages that work in another's."""
 RAN = {"@".join([ROOMS.get(stage, stage), *item]) for stage, *item in (item.split("@") for item in ITEMS)}
 """What all items leave records of."""
@@ -49,8 +52,9 @@ def by_dvc(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Proj
 
 def test_a_run_ends_with_a_selected_model_and_a_report(by_flow: Project) -> None:
     selection = by_flow.selection()
-    assert selection["winner"] in CANDIDATES | STUDENTS | ENSEMBLES
-    assert {candidate["name"] for candidate in selection["candidates"]} == set(CANDIDATES | STUDENTS | ENSEMBLES)
+    declared = set(CANDIDATES | STUDENTS | ENSEMBLES | QUANTIZED)
+    assert selection["winner"] in declared
+    assert {candidate["name"] for candidate in selection["candidates"]} == declared
     assert selection["test"]["accuracy"] > 0.8
     assert (by_flow.folder / "reports" / "report.html").stat().st_size > 10_000
     assert (by_flow.folder / "models" / "selected" / "README.md").exists()
@@ -103,7 +107,7 @@ def test_an_override_holds_for_one_run(by_flow: Project) -> None:
 
 
 STARTS = {
-    "tasks/rules.py": {"clean", "adapt", "embed", "finetune", "evaluate", "combine", "select"},
+    "tasks/rules.py": {"clean", "adapt", "embed", "finetune", "evaluate", "combine", "quantize", "select"},
     "tasks/finetune/order.py": {"finetune"},
     "tasks/folds.py": {"finetune", "combine"},
     "tasks/select/wording.py": {"select"},

@@ -27,6 +27,8 @@ NOT_USED = {
     "finetune": {"zhconv-rs", "rjieba", "onnxruntime", "datasketch"},
     "combine": {"zhconv-rs", "rjieba", "onnxruntime", "tokenizers", "torch", "transformers"},
     "distill": {"optuna"},
+    # It writes another form of a network, and neither cleans texts nor loads models of scikit-learn.
+    "quantize": {"zhconv-rs", "rjieba", "scikit-learn", "scipy", "skops"},
 }
 # What works behind another library, so that no import of ours shows it.
 BEHIND = {"transformers": {"tokenizers"}, "torch": {"onnx"}}
@@ -95,6 +97,15 @@ def test_the_shared_modules_do_not_import_rooms() -> None:
     for path in (ROOT / "tasks").glob("*.py"):
         if path.name not in {"params.py", "__main__.py"}:  # the one puts them together, the other starts one by name
             assert not {".".join(name.split(".")[:2]) for name in modules(path)} & {f"tasks.{room}" for room in ROOMS}
+
+
+def test_what_lies_beside_each_selected_model_needs_python_alone_to_load() -> None:
+    file = ROOT / "tasks" / "cleaning.py"
+    assert closure(file) == {file}
+    assert third_party({file}) == {"zhconv_rs", "rjieba", "sklearn"}
+    text = file.read_text(encoding="utf-8")
+    for name in third_party({file}):
+        assert f"\nfrom {name}" not in text and f"\nimport {name}" not in text, "only inside functions"
 
 
 def test_models_are_never_loaded_by_pickle() -> None:

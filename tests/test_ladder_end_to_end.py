@@ -37,6 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, prefec
         candidates={"naive_bayes": {"features": "words", "model": "naive_bayes"}},
         students={},
         ensembles={},
+        quantized={},
         ladder=LADDER,
     )
     change(project, lambda tree: tree["ingest"].update(sources=["mine/*.csv"]))

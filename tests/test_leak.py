@@ -62,6 +62,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
             "distillation": {"unlabelled": ["more.txt"]},
         },
     },
+    "quantized": {"full_int8": {"model": "candidates/full", "weights": "int8"}},
     "cross_validation": {"folds": 2},
     "evaluate": {"latency_rows": 1, "latency_batches": 1},
 }  # fmt: skip
@@ -73,7 +74,8 @@ STAGES = [
     *(("finetune", name) for name in BLOCKS["candidates"]),
     *(("combine", name) for name in BLOCKS["ensembles"]),
     *(("finetune", name) for name in BLOCKS["students"]),
-    *(("evaluate", name) for block in ("candidates", "ensembles", "students") for name in BLOCKS[block]),
+    *(("quantize", name) for name in BLOCKS["quantized"]),
+    *(("evaluate", name) for block in ("candidates", "ensembles", "students", "quantized") for name in BLOCKS[block]),
 ]
 """Every room and item that runs before the test rows are opened, in an order in which they can run."""
 

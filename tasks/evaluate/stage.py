@@ -1,4 +1,4 @@
-"""Stages `evaluate`, `evaluate_student`, `evaluate_ensemble`: one model, loaded afresh, measured on validation rows.
+"""Stages `evaluate`, `evaluate_{student,ensemble,quantized}`: one model, loaded afresh, measured on validation rows.
 
 Where it was cross-validated, its out-of-fold predictions of the train rows are measured too.
 """
@@ -46,7 +46,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
             are not usable.
     """
     if item is None:
-        wanted = "the name of a candidate, a student or an ensemble"
+        wanted = "the name of a candidate, a student, an ensemble or a quantized model"
         raise BadInput("evaluate", wanted, "none", "Run `python -m tasks evaluate NAME`.")
     params = block.read(root, "evaluate", EvaluateParams)
     computing = compute.read(root)

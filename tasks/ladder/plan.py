@@ -15,7 +15,8 @@ from tasks.ladder.params import LadderParams, Patch
 from tasks.ladder.recipe import Known, Recipe, Tree, fitting, merged
 from tasks.ladder.rungs import Rung, rungs
 
-_MADE = ("ladder", "encoders", "features", "candidates", "students", "ensembles", "cross_validation")
+_FORMS = ("students", "ensembles", "quantized")
+_MADE = ("ladder", "encoders", "features", "candidates", *_FORMS, "cross_validation")
 # Rungs are compared on validation rows: an adapted encoder has read the texts of the train rows.
 _NO_FOLDS = {"folds": 0}
 
@@ -80,7 +81,7 @@ def make(tree: Mapping[str, Any], params: LadderParams, known: Known) -> Plan:
     own = dict(tree.get("encoders") or {})
     seeds = tuple(int(tree["seed"]) + number for number in range(params.seeds))
     made: Tree = {name: value for name, value in tree.items() if name not in _MADE}
-    made |= {"encoders": dict(own), "features": {}, "candidates": {}, "students": {}, "ensembles": {}}
+    made |= {"encoders": dict(own), "features": {}, "candidates": {}, **{name: {} for name in _FORMS}}
     made["cross_validation"] = dict(_NO_FOLDS)
     planned = []
     for rung in rungs(params.strategies):

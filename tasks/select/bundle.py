@@ -1,4 +1,4 @@
-"""`models/selected/`: the winner in a form that a well-known library loads, with its model card.
+"""`models/selected/`: the winner in forms that well-known libraries load, with its cleaning rules and its model card.
 
 Nothing measured in time goes in, so that the same inputs give the same bytes.
 """
@@ -13,11 +13,15 @@ from typing import Any
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
+from tasks import cleaning
+from tasks.compute import Compute
 from tasks.ensemble import COMBINATION, MEMBERS
+from tasks.errors import BadInput
 from tasks.files import read_json, replacing, sha256
 from tasks.model import CARD
+from tasks.progress import log
 from tasks.rows import SPLITS
-from tasks.select import mistakes, template, wording
+from tasks.select import mistakes, packages, template, wording
 from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
@@ -25,6 +29,9 @@ from tasks.select.params import SelectParams
 
 SELECTED = Path("models/selected")
 RULES = Path("data/clean/rules.json")
+ONNX = "onnx"
+"""The folder, in that of a fine-tuned encoder, with its ONNX form."""
+
 _FEW_ROWS = 10  # rows below which a class's own figures say little
 _WEAKEST = 5  # classes named among the limits
 _LIBRARIES = {
@@ -35,13 +42,20 @@ _LIBRARIES = {
 }
 
 
-def write(root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> None:
-    """Copies the winner's folder and adds `cleaning.json` and `README.md`."""
+def write(
+    root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams, computing: Compute
+) -> None:
+    """Copies the winner's folder; adds its ONNX form, the cleaning rules with what applies them, and `README.md`."""
     candidate = root / evidence.named(choice.winner).folder
     with replacing(root / SELECTED) as folder:
         shutil.copytree(candidate, folder)
+        if params.onnx:
+            _add_onnx(folder, computing.threads)
         shutil.copyfile(root / RULES, folder / "cleaning.json")
+        shutil.copyfile(Path(cleaning.__file__), folder / "cleaning.py")
         facts = {
+            "seed": computing.seed,
+            "threads": computing.threads,
             **_model_facts(folder, examination),
             **_class_facts(evidence, choice.winner),
             "splits": [_split(root, name) for name in SPLITS],
@@ -59,10 +73,30 @@ def write(root: Path, evidence: Evidence, choice: Choice, examination: Examinati
         (folder / "README.md").write_text(template.render("card.md", **facts), encoding="utf-8")
 
 
+def _add_onnx(folder: Path, threads: int) -> None:
+    """Writes a fine-tuned encoder as ONNX too; one that has no such form is selected without."""
+    if read_json(folder / CARD)["family"] != "network":
+        return
+    from tasks import onnx_export
+
+    try:
+        with replacing(folder / ONNX) as partial:
+            partial.mkdir()
+            onnx_export.save_encoder(folder, partial, threads)
+    except BadInput as error:
+        log(f"{SELECTED} has no ONNX form: expected {error.expected}, found {error.found}")
+
+
 def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:
     describe = read_json(folder / CARD)
     parts = _parts(folder)
+    has_onnx = (folder / ONNX).is_dir()
+    cards = [describe, *(part.card for part in parts)]
     return {
+        "onnx": has_onnx,
+        "packages": packages.needed(cards, [read_json(folder / "cleaning.json")], has_onnx=has_onnx),
+        "calibration": describe["notes"].get("calibration"),
+        "pooling": _pooling(folder, describe["family"]),
         "front_matter": _front_matter(describe, parts, examination),
         "model": describe,
         "parts": parts,
@@ -99,6 +133,14 @@ def _parts(folder: Path) -> list[Part]:
             places = file.parent.relative_to(folder).parts
             found.append(Part("/".join(place for place in places if place != MEMBERS), card, rules_on(card["rules"])))
     return found
+
+
+def _pooling(folder: Path, family: str) -> str | None:
+    if family != "network":
+        return None
+    from tasks import network
+
+    return network.read_pooling(folder)
 
 
 def _trusted(folder: Path) -> list[str]:

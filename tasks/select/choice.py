@@ -60,5 +60,6 @@ def choose(evidence: Evidence, params: SelectParams, seed: int) -> Choice:
         *reasons.ties(standings, comparison, params),
         *reasons.cheapest(affordable, tied, params),
         *([corrected.sentence] if corrected is not None else []),
+        *reasons.aside(evidence),
     ]
     return Choice(winner.name, standings, told, comparison, corrected)

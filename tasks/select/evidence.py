@@ -1,7 +1,7 @@
 """What is known of the candidates before the choice: rows, predictions of them, measures and costs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ Measures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Candidate:
-    """The results of one candidate, student or ensemble; an ensemble competes with its own members.
+    """The results of one contestant; what is made of others competes with them.
 
     Attributes:
         measures: of the rows that the choice is made on, by name.
@@ -37,7 +37,8 @@ class Candidate:
         confidence: the probability of the predicted class [rows].
         folder: of its model, from the workspace's folder.
         members: of an ensemble, the names of its candidates; none for others.
-        families: the word in `model`; of an ensemble `ensemble`, and those of its members.
+        families: the word in `model`; of an ensemble `ensemble`, and those of its members; of a quantized model that of
+            what it is made of.
     """
 
     name: str
@@ -53,6 +54,28 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Aside:
+    """A contestant that has no predictions of the rows that the choice is made on, so that it cannot be chosen.
+
+    Attributes:
+        validation: measures of the validation rows.
+        costs: of making it and predicting, by name.
+    """
+
+    name: str
+    validation: Measures
+    costs: dict[str, Any]
+
+    @property
+    def reason(self) -> str:
+        """Why, and what to do about it, to go on after its name."""
+        return (
+            "has no out-of-fold predictions, as the models of the folds that it would be made of are not kept; set "
+            "select.rows to validation to let it compete"
+        )
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The rows that the choice is made on, and what each candidate made of them.
 
@@ -61,6 +84,7 @@ class Evidence:
         texts: of the rows.
         classes: every label, sorted.
         actual: the class of each row, as an index into `classes` [rows].
+        aside: contestants that cannot be compared on these rows.
     """
 
     rows: Rows
@@ -68,6 +92,7 @@ class Evidence:
     classes: list[str]
     actual: Ints
     candidates: list[Candidate]
+    aside: list[Aside] = field(default_factory=list)
 
     def named(self, name: str) -> Candidate:
         """The candidate of that name."""
@@ -85,12 +110,17 @@ def read(
 
     Raises:
         BadInput: if a file is missing, predictions are of other rows than the split's, or out-of-fold predictions are
-            wanted that a contestant does not have.
+            wanted that a contestant does not have (but for quantized models, which then stand aside).
     """
     metrics = {one.name: read_json(_present(root, f"metrics/{one.name}.json")) for one in contestants}
-    trained = [one.name for one in contestants if not one.members]
+    trained = [one.name for one in contestants if not one.made_of]
     searched = [name for name in trained if read_json(_present(root, f"plots/search/{name}.json"))]
-    which = _which(metrics, wanted, [*searched, *have_read])
+    # Another form of a model must not change what the models themselves are compared on.
+    own = {one.name: metrics[one.name] for one in contestants if not one.is_quantized}
+    which = _which(own, wanted, [*searched, *have_read])
+    left_out = [one for one in contestants if one.is_quantized and which == "out_of_fold"]
+    aside = [Aside(one.name, metrics[one.name]["validation"], _costs(root, one)) for one in left_out]
+    everyone, contestants = contestants, [one for one in contestants if one not in left_out]
     split = rows.read(root / _CLEAN[which], ["id", "text", "label"])
     ids, texts, labels = (rows.strings(split, name) for name in ("id", "text", "label"))
     files = {one.name: _file(one, which) for one in contestants}
@@ -106,8 +136,8 @@ def read(
             differing = f"{table.num_rows:,} rows that differ"
             raise BadInput(files[name], f"the {len(ids):,} rows of {_CLEAN[which]}", differing, _AGAIN)
         found = _candidate(root, one, which, metrics[name], table, actual, classes)
-        candidates.append(replace(found, families=_families(one, contestants)))
-    return Evidence(which, texts, classes, actual, candidates)
+        candidates.append(replace(found, families=_families(one, everyone)))
+    return Evidence(which, texts, classes, actual, candidates, aside)
 
 
 def _which(metrics: Mapping[str, Mapping[str, Any]], wanted: str, favoured: Sequence[str]) -> Rows:
@@ -142,7 +172,7 @@ def _candidate(
         measures=metrics[which],
         validation=metrics["validation"],
         out_of_fold=metrics.get("out_of_fold"),
-        costs=_fit_costs(root, contestant) | read_json(_present(root, f"costs/predict/{contestant.name}.json")),
+        costs=_costs(root, contestant),
         outcome=Outcome.of(actual, probabilities),
         confidence=table.column("confidence").to_numpy(),
         folder=contestant.folder,
@@ -151,7 +181,7 @@ def _candidate(
 
 
 def _families(contestant: Contestant, every: Sequence[Contestant]) -> tuple[str, ...]:
-    parts = [one for one in every if one.name in contestant.members] or [contestant]
+    parts = [one for one in every if one.name in contestant.made_of] or [contestant]
     models = [str(part.params["model"]) for part in parts if "model" in part.params]
     return tuple(dict.fromkeys([*(["ensemble"] if contestant.members else []), *models]))
 
@@ -160,18 +190,22 @@ def _file(contestant: Contestant, which: Rows) -> str:
     return f"predictions/{contestant.name}.parquet" if which == "validation" else str(contestant.out_of_fold)
 
 
+def _costs(root: Path, contestant: Contestant) -> dict[str, Any]:
+    predicting: dict[str, Any] = read_json(_present(root, f"costs/predict/{contestant.name}.json"))
+    return _fit_costs(root, contestant) | predicting
+
+
 def _fit_costs(root: Path, contestant: Contestant) -> dict[str, Any]:
-    """What it took to fit: an ensemble takes what its members take, and the time to combine them."""
+    """What it took to fit: what all that it is made of takes, and the time to combine or to quantize that."""
     own: dict[str, Any] = read_json(_present(root, f"costs/fit/{contestant.name}.json"))
-    if not contestant.members:
+    if not contestant.made_of:
         return own
-    parts = [read_json(_present(root, f"costs/fit/{member}.json")) for member in contestant.members]
+    parts = [read_json(_present(root, f"costs/fit/{part}.json")) for part in contestant.made_of]
     times = ("fit_seconds", "cross_validation_seconds", "search_seconds")
     spent = {time: round(sum(part.get(time, 0.0) for part in parts), 3) for time in times}
     peak = max(part["peak_memory_mb"] for part in [own, *parts])
-    return (
-        own | spent | {"fit_seconds": round(spent["fit_seconds"] + own["combine_seconds"], 3), "peak_memory_mb": peak}
-    )
+    made = own["quantize_seconds" if contestant.is_quantized else "combine_seconds"]
+    return own | spent | {"fit_seconds": round(spent["fit_seconds"] + made, 3), "peak_memory_mb": peak}
 
 
 def _present(root: Path, file: str) -> Path:

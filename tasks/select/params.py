@@ -29,7 +29,8 @@ Family = Literal[
     "transformer",
     "ensemble",
 ]
-"""The word in `model` of a candidate or student; `ensemble` for all ensembles."""
+"""The word in `model` of a candidate or student; `ensemble` for all ensembles. A quantized model has the word of what
+it is made of."""
 
 
 class Limits(Block):
@@ -64,7 +65,7 @@ class SelectParams(Block):
     model that was not shown it, which every candidate must have (`cross_validation`); `auto`: out of fold where every
     candidate has it, as these are many more rows and make narrower intervals, and none was searched for parameters,
     which uses the labels of all train rows, or reads an adapted encoder, which has read their texts; else
-    validation."""
+    validation. Quantized models compete on validation rows alone."""
     limits: Limits = Field(default_factory=Limits)
     """What a candidate must keep to be chosen at all."""
     level: float = Field(default=0.95, ge=0.5, lt=1.0)
@@ -84,6 +85,10 @@ class SelectParams(Block):
     cost_tolerance: float = Field(default=1.25, ge=1.0, le=100.0)
     """Costs up to this factor above the lowest count as equal, and among equals the better metric wins.
     Take 2 or more with a measured cost, so that noise does not decide."""
+
+    onnx: bool = True
+    """Whether a winner that is a fine-tuned encoder is also written to `models/selected/onnx/`, as ONNX with weights of
+    32 bits. That doubles the size of `models/selected/`."""
 
     @model_validator(mode="after")
     def _test_fits_the_metric(self) -> Self:

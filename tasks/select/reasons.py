@@ -110,6 +110,11 @@ def cheapest(affordable: Sequence[Standing], tied: Sequence[Standing], params: S
     ]
 
 
+def aside(evidence: Evidence) -> list[str]:
+    """Who could not be compared at all, and what to do about it."""
+    return [f"{one.name} does not compete: it {one.reason}." for one in evidence.aside]
+
+
 def _tied(some: Standing, comparison: Comparison, params: SelectParams) -> str:
     return (
         f"{some.name} is tied with it: its {wording.name(params.metric)} of {wording.measure(some.value)} is "

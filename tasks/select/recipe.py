@@ -79,6 +79,7 @@ class Recipe:
         clip_norm: the largest norm of all gradients together, None without such a limit.
         clip_value: the largest size of each gradient, None without such a limit.
         members: of an ensemble, the names of its candidates, which then stand in place of the features too.
+        is_trained: whether it has a training of its own, as neither an ensemble nor a quantized model has.
     """
 
     name: str
@@ -92,12 +93,15 @@ class Recipe:
     clip_norm: float | None
     clip_value: float | None
     members: tuple[str, ...] = ()
+    is_trained: bool = True
 
 
 def read(root: Path, contestant: Contestant) -> Recipe:
     """Reads how a contestant was made."""
     if contestant.members:
         return _of_ensemble(root, contestant)
+    if contestant.is_quantized:
+        return _of_quantized(root, contestant)
     name, declared = contestant.name, contestant.params
     card = read_json(root / contestant.folder / CARD)
     params, notes = card["params"], card.get("notes") or {}
@@ -141,6 +145,25 @@ def _of_ensemble(root: Path, contestant: Contestant) -> Recipe:
         clip_norm=None,
         clip_value=None,
         members=members,
+        is_trained=False,
+    )
+
+
+def _of_quantized(root: Path, contestant: Contestant) -> Recipe:
+    card = read_json(root / contestant.folder / CARD)
+    how: dict[str, str] = card["notes"]["quantized"]
+    return Recipe(
+        name=contestant.name,
+        model=f"{card['model']} (ONNX, {how['weights']})",
+        features=card["features"]["name"],
+        class_weight="",
+        settings=[Setting("made of", how["model"], False)],
+        search=None,
+        warnings=[],
+        folds=None,
+        clip_norm=None,
+        clip_value=None,
+        is_trained=False,
     )
 
 

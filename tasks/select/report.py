@@ -26,7 +26,7 @@ from tasks.select import ladder as ladders
 from tasks.select.adaptation import Adapted
 from tasks.select.champion import Contest
 from tasks.select.choice import Choice
-from tasks.select.evidence import Evidence
+from tasks.select.evidence import Aside, Evidence
 from tasks.select.examination import Examination
 from tasks.select.ladder import Ladder
 from tasks.select.params import SelectParams
@@ -52,7 +52,10 @@ def selection(
         "metric": params.metric,
         "level": params.level,
         "rows": evidence.rows,
-        "candidates": [_standing(evidence, standing, params) for standing in choice.standings],
+        "candidates": [
+            *(_standing(evidence, standing, params) for standing in choice.standings),
+            *(_aside(one, evidence) for one in evidence.aside),
+        ],
         "comparison": asdict(choice.comparison),
         "corrected": choice.corrected.as_json() if choice.corrected is not None else None,
         "pareto": {front.cost: front.names for front in pareto.fronts(evidence, choice, params.metric)},
@@ -120,6 +123,19 @@ def _standing(evidence: Evidence, standing: Standing, params: SelectParams) -> d
     }
 
 
+def _aside(one: Aside, evidence: Evidence) -> dict[str, Any]:
+    breach = {"limit": "rows", "allowed": evidence.rows, "found": "validation", "reason": f"it {one.reason}"}
+    return {
+        "name": one.name,
+        "validation": one.validation,
+        "out_of_fold": None,
+        "cost": one.costs,
+        "eligible": False,
+        "breaches": [breach],
+        "tied_with_best": False,
+    }
+
+
 def _facts(
     root: Path,
     evidence: Evidence,
@@ -145,6 +161,7 @@ def _facts(
         "split_names": wording.SPLITS,
         "columns": [name for name in ("accuracy", "log_loss") if name != params.metric],
         "candidates": candidates,
+        "aside": [{"result": one, "recipe": recipe.read(root, declared[one.name])} for one in evidence.aside],
         "searches": [some for some in candidates if some["recipe"].search is not None],
         "warned": [some for some in recipes.values() if some.warnings],
         "lower_is_better": params.metric in LOWER_IS_BETTER,
@@ -155,7 +172,7 @@ def _facts(
         "confusion": heatmap.draw(matrix, evidence.classes),
         "pairs": mistakes.confused_pairs(matrix, evidence.classes, _PAIRS),
         "hard_rows": mistakes.hardest_rows(evidence, winner, _HARD_ROWS),
-        "trainings": training.read(root, [some for some in recipes.values() if not some.members]),
+        "trainings": training.read(root, [some for some in recipes.values() if some.is_trained]),
         "data": dataset.read(root),
     }
 

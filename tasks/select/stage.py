@@ -39,7 +39,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     contest = champion.contest(root, winner, questions, answers, params, demands, computing)
     for reason in contest.verdict.reasons:
         log(reason)
-    bundle.write(root, found, choice, examined, params)
+    bundle.write(root, found, choice, examined, params, computing)
     champion.write_flips(root, contest, questions, answers)
     report.write(root, found, choice, examined, contest, params, declared, adapted, ladder.read(root))
     low, high = examined.intervals["macro_f1"]

@@ -41,6 +41,7 @@ def project(tmp_path: Path) -> Callable[..., Path]:
             candidates={"own": {"features": "words", "model": "naive_bayes"}},
             students={},
             ensembles={},
+            quantized={},
             evaluate={},
             select={},
             **blocks,

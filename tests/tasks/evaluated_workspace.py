@@ -17,14 +17,15 @@ from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tasks import encoder as encoders
-from tasks import ensemble, estimator, links, model, network, predictions, rows, scores
+from tasks import ensemble, estimator, links, model, network, onnx_export, predictions, rows, scores
 from tasks.combination import Combination
 from tasks.contestants import Contestant
 from tasks.features import FeatureSet
-from tasks.files import write_json
+from tasks.files import read_json, write_json
 from tasks.finetune import export
 from tasks.finetune.averaging_network import AveragingNetwork
 from tasks.finetune.words import WordEmbedding
+from tasks.quantize import integers
 from tasks.rules import Rules
 from tasks.select import champion, ladder
 
@@ -47,6 +48,7 @@ def write_params(
     evaluate: str = "{}",
     verdict: str = "{}",
     ensembles: Mapping[str, Any] | None = None,
+    quantized: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes `params.yaml`; candidates without parameters of their own have those of `RECIPE`."""
     recipes = candidates if isinstance(candidates, Mapping) else dict.fromkeys(candidates, RECIPE)
@@ -54,6 +56,7 @@ def write_params(
     (root / "params.yaml").write_text(
         "seed: 7\nthreads: 1\ndevice: cpu\nprecision: float32\n"
         f"candidates:\n{declared}ensembles: {json.dumps(ensembles or {})}\n"
+        f"quantized: {json.dumps(quantized or {})}\n"
         f"evaluate: {evaluate}\nselect: {select}\nverdict: {verdict}\n",
         encoding="utf-8",
     )
@@ -180,6 +183,18 @@ def write_ensemble(
     return folder
 
 
+def write_quantized(folder: Path, source: Path, weights: str) -> Path:
+    """Saves a saved network in another form."""
+    folder.mkdir(parents=True)
+    onnx_export.save_encoder(source, folder, threads=1, one_row=weights == "int8")
+    if weights == "int8":
+        integers.quantize(folder / onnx_export.MODEL)
+    card = read_json(source / model.CARD)
+    notes = {"quantized": {"model": f"candidates/{source.name}", "weights": weights}}
+    _write_card(folder, "onnx", card["labels"], card["features"], card["params"], notes=notes)
+    return folder
+
+
 def _write_card(
     folder: Path,
     family: model.Family,
@@ -214,13 +229,15 @@ def write_results(
     trials: Sequence[Mapping[str, Any]] = (),
     out_of_fold: npt.NDArray[np.float64] | None = None,
     is_ensemble: bool = False,
+    is_quantized: bool = False,
 ) -> None:
-    """Writes what finetune and evaluate write of a candidate, or combine and evaluate of an ensemble, for the rows of
-    `validation`.
+    """Writes what finetune and evaluate write of a candidate, or combine or quantize and evaluate of what is made of
+    others, for the rows of `validation`.
 
     Args:
         out_of_fold: probabilities of the train rows; None without cross-validation.
     """
+    block = "ensembles" if is_ensemble else "quantized" if is_quantized else "candidates"
     indices = np.array([list(classes).index(label) for label in actual])
     ids = [f"validation-{number}" for number in range(len(actual))]
     path = root / "predictions" / f"{name}.parquet"
@@ -228,18 +245,19 @@ def write_results(
     rows.write(path, predictions.build(ids, "validation", actual, classes, probabilities))
     measures = {"rows": len(actual), **scores.summary(indices, probabilities)}
     metrics = {"validation": measures} | _write_out_of_fold(
-        root / f"predictions/{'combined' if is_ensemble else 'out_of_fold'}/{name}.parquet", root, classes, out_of_fold
+        root / Contestant(name, block, {}).out_of_fold, root, classes, out_of_fold
     )
     write_json(root / "metrics" / f"{name}.json", metrics)
     found = {"size_mb": 1.0, "latency_ms_p50": 1.0, "latency_ms_p95": 2.0, "fit_seconds": 3.0, **(costs or {})}
     seconds = found.pop("fit_seconds")
-    spent = {"combine_seconds": seconds} if is_ensemble else {"fit_seconds": seconds, "search_seconds": 40.0}
+    made = {"ensembles": "combine_seconds", "quantized": "quantize_seconds"}
+    spent = {made[block]: seconds} if block in made else {"fit_seconds": seconds, "search_seconds": 40.0}
     fit = {**spent, "peak_memory_mb": 100.0}
     write_json(root / "costs/fit" / f"{name}.json", fit)
     write_json(
         root / "costs/predict" / f"{name}.json", {"rows_per_second": 500.0, "threads": 1, "device": "cpu", **found}
     )
-    if is_ensemble:
+    if block in made:
         return
     for kind, points in {"learning": curve, "gradients": gradients, "search": trials}.items():
         write_json(root / "plots" / kind / f"{name}.json", list(points))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tasks import encoder as encoders
-from tasks import features, network
+from tasks import features, network, onnx, onnx_export
 from tasks.embed import stage as embed
 from tasks.records import Record
 from tests import tiny, tuning
@@ -78,6 +78,20 @@ def test_an_adapted_encoder_loads(encoder: Path, tmp_path: Path, objective: str)
     before, after = (encoders.load_network(one).state_dict() for one in (encoder, folder))
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("one_row", [True, False])
+def test_what_was_fine_tuned_is_written_as_onnx(encoder: Path, tmp_path: Path, one_row: bool) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    torch.manual_seed(1)
+    network.save(network.Classifier(encoders.load_network(encoder), 3), own, encoder, 16, same_encoder=True)
+    (tmp_path / "other").mkdir()
+    onnx_export.save_encoder(own, tmp_path / "other", threads=1, one_row=one_row)
+    texts = [text for text, _ in tiny.texts(6, 0)]
+    tokenizer, (loaded, _) = encoders.Tokenizer(own, 16), network.load(own)
+    logits = encoders.run_batched(loaded, tokenizer(texts), tokenizer.pad_id, 4096, "cpu")
+    np.testing.assert_allclose(onnx.TextNetwork(tmp_path / "other", threads=1).logits(texts), logits, atol=1e-5)
 
 
 def test_positions_behind_the_padding_are_told_apart_from_usable_ones(encoder: Path) -> None:

@@ -204,7 +204,7 @@ def test_no_validation_rows_are_refused(workspace: Path) -> None:
 
 
 def test_a_name_is_asked_for_and_it_is_said_of_what(workspace: Path) -> None:
-    with pytest.raises(BadInput, match="a candidate, a student or an ensemble"):
+    with pytest.raises(BadInput, match="a candidate, a student, an ensemble or a quantized model"):
         stage.run(workspace, None, Record(workspace, "evaluate"))
 
 

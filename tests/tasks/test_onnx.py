@@ -55,7 +55,7 @@ def test_a_saved_network_gives_the_logits_that_it_gave_before(save: Callable[[nn
     assert max(map(len, ids)) == 12, "a longer text loses its end"
     with torch.inference_mode():
         before = torch.cat([network(torch.tensor([row])) for row in ids]).numpy()
-    np.testing.assert_allclose(onnx.WordNetwork(folder, threads=1).logits(TEXTS), before, atol=1e-5)
+    np.testing.assert_allclose(onnx.TextNetwork(folder, threads=1).logits(TEXTS), before, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["text_cnn", "lstm, max, True", "average"])
@@ -69,7 +69,7 @@ def test_the_libraries_alone_give_the_same_logits(save: Callable[[nn.Module], Pa
     mask = np.array([encoding.attention_mask for encoding in encodings])
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     (alone,) = session.run(["logits"], {"ids": ids, "mask": mask})
-    np.testing.assert_allclose(onnx.WordNetwork(folder, threads=1).logits(TEXTS), alone, atol=1e-6)
+    np.testing.assert_allclose(onnx.TextNetwork(folder, threads=1).logits(TEXTS), alone, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["text_cnn", "gru, attention, True"])
@@ -87,7 +87,7 @@ def test_the_same_network_gives_the_same_bytes_and_is_left_as_it_was(
 def test_batches_hold_like_lengths_and_their_size_changes_nothing(
     save: Callable[[nn.Module], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = onnx.WordNetwork(save(seeded("text_cnn")), threads=1)
+    network = onnx.TextNetwork(save(seeded("text_cnn")), threads=1)
     texts = TEXTS * 5
     whole, done = network.logits(texts), []
     monkeypatch.setattr(onnx, "_WORD_BUDGET", 24)
@@ -116,12 +116,12 @@ class Watched:
 
 
 def test_threads_are_those_asked_for(save: Callable[[nn.Module], Path]) -> None:
-    options = onnx.WordNetwork(save(seeded("average")), threads=2)._session.get_session_options()
+    options = onnx.TextNetwork(save(seeded("average")), threads=2)._session.get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 1)
 
 
 def test_no_texts_give_no_logits(save: Callable[[nn.Module], Path]) -> None:
-    assert onnx.WordNetwork(save(seeded("average")), threads=1).logits([]).shape == (0, 3)
+    assert onnx.TextNetwork(save(seeded("average")), threads=1).logits([]).shape == (0, 3)
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "tokenizer.json"])
@@ -135,4 +135,4 @@ def test_a_broken_file_is_refused(save: Callable[[nn.Module], Path], file: str, 
         (folder / file).write_bytes(whole[: len(whole) // 2] if harm == "cut" else b"no such thing")
     found = "no such file" if harm == "gone" else r".+"
     with pytest.raises(BadInput, match=rf"{file}: expected a file that Regraft wrote, found {found}\. Run"):
-        onnx.WordNetwork(folder, threads=1)
+        onnx.TextNetwork(folder, threads=1)

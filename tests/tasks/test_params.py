@@ -115,6 +115,17 @@ WRONG = [
     ("ensembles.blend.method", "median",
      "ensembles.blend.method: expected one of vote, mean, weighted, stack, given 'median'"),
     ("ensembles.blend.C", 1.0, "ensembles.blend.C: expected no such key, given 1.0"),
+    ("quantized", ..., "quantized: expected a mapping, {} for none, given nothing"),
+    ("quantized", {"small": {"model": "candidates/linear_svm"}}, "quantized.small.model: expected a fine-tuned encoder "
+     "that is one network (candidates/finetune), given 'candidates/linear_svm'"),
+    ("quantized", {"small": {"model": "candidates/gone"}}, "quantized.small.model: expected a fine-tuned encoder "
+     "that is one network (candidates/finetune), given 'candidates/gone'"),
+    ("quantized", {"small": {"model": "finetune"}},
+     "quantized.small.model: expected candidates/<name> or students/<name>, given 'finetune'"),
+    ("quantized", {"small": {"model": "candidates/finetune", "weights": "int4"}},
+     "quantized.small.weights: expected 'float32' or 'int8', given 'int4'"),
+    ("quantized", {"frozen": {"model": "candidates/finetune"}},
+     "quantized.frozen: expected a name that none of candidates has, given 'frozen'"),
     ("ensembles.frozen", {"members": ["linear_svm", "frozen"], "method": "mean"},
      "ensembles.frozen: expected a name that none of candidates has, given 'frozen'"),
     ("ingest.columns.keep", ["row"], "ingest.columns.keep: expected columns of other names than id, text, label, time, "
@@ -149,6 +160,16 @@ def test_an_ensemble_has_two_members_at_least() -> None:
 
 def test_there_need_be_no_ensemble() -> None:
     assert check_tree(changed("ensembles", {})).ensembles == {}
+
+
+@pytest.mark.parametrize(("combine", "is_one_network"), [("soup", True), ("mean", False)])
+def test_a_bag_can_be_quantized_where_it_is_one_network(combine: str, is_one_network: bool) -> None:
+    tree = changed("candidates.finetune.bag", {"members": 2, "combine": combine})
+    tree["quantized"] = {"small": {"model": "candidates/finetune"}}
+    if is_one_network:
+        assert check_tree(tree).quantized["small"].weights == "int8"
+    else:
+        assert any(line.startswith("quantized.small.model") and "none is declared" in line for line in problems(tree))
 
 
 def test_rows_are_sliced_by_columns_that_they_carry_along() -> None:

@@ -14,13 +14,12 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tasks import features, model
+from tasks import features, model, onnx_export
 from tasks.compute import Compute
 from tasks.embed import stage as embed
 from tasks.errors import BadInput
 from tasks.features import FeatureSet
 from tasks.files import sha256
-from tasks.finetune import export
 from tasks.finetune.averaging_network import AveragingNetwork
 from tasks.finetune.hidden import Hidden
 from tasks.finetune.networks import FittedNetwork
@@ -295,7 +294,7 @@ def test_small_networks_are_trained_in_float32_and_say_so(feature_set: FeatureSe
 def test_weights_that_no_file_can_hold_are_refused_before_training(
     feature_set: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "_LARGEST", 100)
+    monkeypatch.setattr(onnx_export, "_LARGEST", 100)
     with pytest.raises(BadInput, match=r"expected weights of less than 2 GiB, found .*Lower max_words"):
         fitted(feature_set, tmp_path, recipe("average"))
     assert not list(tmp_path.iterdir())

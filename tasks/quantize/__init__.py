@@ -1,0 +1,1 @@
+"""Stage `quantize`: a fine-tuned encoder in another form, smaller or faster."""
