@@ -11,7 +11,7 @@ from tasks.select import svg
 from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 
-WIDTH, HEIGHT = 520.0, 340.0
+WIDTH, HEIGHT = 440.0, 310.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 16.0, 28.0, 46.0
 _POINTS = 200  # of a curve; more would not be seen
 _FEW = 0.05  # share of the rows below which the curve jumps with each row, and is not drawn
