@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tasks import confidence
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "aurc"})
 """The measures that are losses; all others are better upwards."""
-
-ECE_BINS = 15  # as in the paper; fixed, because only errors over the same bins can be compared
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,18 @@ def brier(actual: Ints, probabilities: Floats) -> float:
 def ece(actual: Ints, probabilities: Floats) -> float:
     """The expected calibration error of the predicted class: 0 to 1.
 
-    Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3: rows are put into `ECE_BINS` bins of
-    equal width by confidence (the largest probability), the bin being open below and closed above;
-    the error is the sum over bins of (rows in bin / rows) * |accuracy in bin - mean confidence in bin|.
+    Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3: rows are put into bins of equal width by
+    confidence (the largest probability), as many as `tasks.confidence.BINS`; the error is the sum over bins of
+    (rows in bin / rows) * |accuracy in bin - mean confidence in bin|.
     """
-    confidence = probabilities.max(axis=1)
-    right = (probabilities.argmax(axis=1) == actual).astype(np.float64)
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / len(actual))
+    right = probabilities.argmax(axis=1) == actual
+    return confidence.calibration_error(confidence.bins(probabilities.max(axis=1), right))
+
+
+def aurc(actual: Ints, probabilities: Floats) -> float:
+    """The area under the risk-coverage curve: 0 to 1, lower is better (see `tasks.confidence.RiskCoverage`)."""
+    right = probabilities.argmax(axis=1) == actual
+    return confidence.risk_coverage(probabilities.max(axis=1), right).area
 
 
 def areas(actual: Ints, probabilities: Floats) -> dict[str, float]:
@@ -147,6 +150,7 @@ def summary(actual: Ints, probabilities: Floats, classes: int | None = None) -> 
         "log_loss": float(log_losses(actual, probabilities).mean()),
         "brier": brier(actual, probabilities),
         "ece": ece(actual, probabilities),
+        "aurc": aurc(actual, probabilities),
     }
 
 

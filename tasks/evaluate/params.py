@@ -22,7 +22,7 @@ class EvaluateParams(Block):
     slice_rows: int = Field(default=30, ge=1, le=1_000_000)
     """Rows of a slice below which it is marked as one of few rows, and stands behind the others. More are surer."""
     level: float = Field(default=0.95, gt=0, lt=1)
-    """Confidence of the intervals of slices; higher makes them wider."""
+    """Confidence of the intervals of slices and in `plots/calibration/`; higher makes them wider."""
     robustness_rows: int = Field(default=200, ge=0, le=1_000_000)
     """Validation rows, drawn by the seed, whose texts are altered to see whether the answer stays; 0 for none. More
     give steadier figures and take longer: each is predicted once for each way."""

@@ -65,7 +65,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     held = _Answered(table, actual, ask(questions, "predicting validation rows"))
     record.rows_out = len(questions)
 
-    _write_predictions(root, item, model.labels, held)
+    _write_predictions(root, item, model.labels, held, params.level)
     costs = _costs(model, questions, params) | {"size_mb": speed.size_mb(root / measured.folder)}
     costs |= {"threads": computing.threads, "device": record.device}
     write_json(root / "costs/predict" / f"{item}.json", costs)
@@ -102,15 +102,18 @@ def class_indices(labels: Sequence[str], classes: Sequence[str], candidate: str,
     return np.array([index[label] for label in labels], dtype=np.int64)
 
 
-def _write_predictions(root: Path, item: str, classes: Sequence[str], held: _Answered) -> None:
-    """Writes the predictions of the validation rows, as a table and as plots."""
+def _write_predictions(root: Path, item: str, classes: Sequence[str], held: _Answered, level: float) -> None:
+    """Writes the predictions of the validation rows, as a table and as plots, with intervals at this level."""
     ids, labels = (rows.strings(held.table, name) for name in ("id", "label"))
     made = predictions.build(ids, "validation", labels, classes, held.probabilities)
     with replacing(root / "predictions" / f"{item}.parquet") as unfinished:
         rows.write(unfinished, made)
     plots.write_confusion(root / "plots/confusion" / f"{item}.csv", labels, rows.strings(made, "predicted"))
-    counts = count(held.actual, held.probabilities.argmax(axis=1), len(classes))
+    best, sure = held.probabilities.argmax(axis=1), held.probabilities.max(axis=1)
+    counts = count(held.actual, best, len(classes))
     plots.write_per_class(root / "plots/per_class" / f"{item}.csv", classes, counts)
+    plots.write_calibration(root / "plots/calibration" / f"{item}.csv", sure, best == held.actual, level)
+    plots.write_risk_coverage(root / "plots/risk_coverage" / f"{item}.csv", sure, best == held.actual)
 
 
 def _write_measures(

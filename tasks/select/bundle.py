@@ -21,7 +21,7 @@ from tasks.files import read_json, replacing, sha256
 from tasks.model import CARD
 from tasks.progress import log
 from tasks.rows import SPLITS
-from tasks.select import mistakes, packages, template, wording
+from tasks.select import behaviour, mistakes, packages, template, wording
 from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
@@ -34,6 +34,7 @@ ONNX = "onnx"
 
 _FEW_ROWS = 10  # rows below which a class's own figures say little
 _WEAKEST = 5  # classes named among the limits
+_SLICES = 3  # parts of the rows named there
 _LIBRARIES = {
     "sklearn": "skops",
     "network": "sentence-transformers",
@@ -58,6 +59,7 @@ def write(
             "threads": computing.threads,
             **_model_facts(folder, examination),
             **_class_facts(evidence, choice.winner),
+            **_behaviour_facts(root, evidence, choice.winner),
             "splits": [_split(root, name) for name in SPLITS],
             "validation": evidence.named(choice.winner).validation,
             "out_of_fold": evidence.named(choice.winner).out_of_fold,
@@ -159,6 +161,14 @@ def _class_facts(evidence: Evidence, winner: str) -> dict[str, Any]:
         "rare": [score.label for score in scores if score.rows < _FEW_ROWS],
         "few": _FEW_ROWS,
         "weakest": sorted(with_rows, key=lambda score: (score.f1, score.label))[:_WEAKEST],
+    }
+
+
+def _behaviour_facts(root: Path, evidence: Evidence, winner: str) -> dict[str, Any]:
+    known = behaviour.read(root, winner, evidence.rows)
+    return {
+        "weak_slices": known.slices.weakest(_SLICES),
+        "unsteady": [one for one in known.steadiness if one.changed],
     }
 
 

@@ -15,6 +15,8 @@ from tasks.files import read_json, replacing, sha256
 from tasks.model import CARD
 from tasks.rules import Rules
 from tasks.scores import Floats, summary
+from tasks.select import changes
+from tasks.select.changes import ClassChange, Flip
 from tasks.select.examination import Answers, Questions, answer
 from tasks.select.params import SelectParams
 from tasks.select.verdict import Match, Verdict, judge
@@ -27,6 +29,7 @@ NOTE = "champion.json"
 FLIPS = Path("reports/negative_flips.csv")
 RULES = Path("data/clean/rules.json")
 _CLEANING = "cleaning.json"
+_SHOWN = 5  # negative flips in the reports
 _AGAIN = "Run `regraft explain` (it puts the champion back), then run again."
 
 
@@ -52,18 +55,46 @@ class Contest:
     Attributes:
         champion: None if there is none.
         measures: of champion and challenger by name, on the rows that they were compared on; empty if on none.
+        classes: what changes in each class, those that lose most recall first.
+        flips: the first of the rows that the champion has right and the challenger wrong.
     """
 
     verdict: Verdict
     champion: Champion | None = None
     measures: tuple[dict[str, float], ...] = ()
+    classes: tuple[ClassChange, ...] = ()
+    flips: tuple[Flip, ...] = ()
+
+    @property
+    def lost(self) -> list[ClassChange]:
+        """Classes of which fewer rows are right than before, those that lose most recall first."""
+        return [one for one in self.classes if one.challenger < one.champion]
+
+    @property
+    def gained(self) -> list[ClassChange]:
+        """Classes of which more rows are right than before, those that gain most recall first."""
+        found = [one for one in self.classes if one.challenger > one.champion]
+        return sorted(found, key=lambda one: (-one.difference, one.champion - one.challenger, one.label))
+
+    @property
+    def positive_flips(self) -> int:
+        """Rows that the champion has wrong and the challenger right."""
+        return sum(one.won for one in self.classes)
 
     def as_json(self) -> dict[str, Any] | None:
         """The form in `reports/selection.json`; None without a champion."""
         if self.champion is None:
             return None
         measures = dict(zip(("test", "challenger"), self.measures, strict=False))
-        return {"version": self.champion.version, "name": self.champion.name, **measures, **self.verdict.as_json()}
+        classes = [vars(one) for one in self.classes]
+        return {
+            "version": self.champion.version,
+            "name": self.champion.name,
+            **measures,
+            **self.verdict.as_json(),
+            "positive_flips": self.positive_flips,
+            "classes": classes,
+        }
 
 
 def read(root: Path) -> Champion | None:
@@ -97,10 +128,11 @@ def contest(
     """
     champion = read(root)
     if champion is None:
-        return Contest(Verdict("PROMOTE", ["There is no champion yet that it would have to beat."]))
+        told = "There is no champion yet that it would have to beat."
+        return Contest(Verdict("PROMOTE", "there is no champion yet", [told]))
     if _is_same(root, champion, winner):
         reason = f"It is the champion {champion.version} itself, so that nothing would change."
-        return Contest(Verdict("HOLD", [reason]), champion)
+        return Contest(Verdict("HOLD", "it is the champion itself", [reason]), champion)
     # The rows were cleaned as they are now; the champion wants what it was trained on.
     clean = Rules.model_validate(read_json(champion.folder / _CLEANING)).apply
     theirs = answer(questions, champion.folder, computing, clean, "test rows by the champion")
@@ -109,7 +141,13 @@ def contest(
     if not verdict.rows:
         return Contest(verdict, champion)
     actual, champions, challengers, classes = match.on_shared()
-    return Contest(verdict, champion, tuple(summary(actual, some, classes) for some in (champions, challengers)))
+    return Contest(
+        verdict,
+        champion,
+        measures=tuple(summary(actual, some, classes) for some in (champions, challengers)),
+        classes=tuple(changes.by_class(match)),
+        flips=tuple(changes.flips(verdict.flips[:_SHOWN], questions, answers)),
+    )
 
 
 def match_of(labels: Sequence[str], champion: Answers, challenger: Answers) -> Match:
@@ -129,13 +167,12 @@ def match_of(labels: Sequence[str], champion: Answers, challenger: Answers) -> M
 
 def write_flips(root: Path, found: Contest, questions: Questions, answers: Answers) -> None:
     """Writes the rows that the champion has right and the winner wrong; only a heading where there are none."""
-    predicted = answers.probabilities.argmax(axis=1)
+    flipped = changes.flips(found.verdict.flips, questions, answers)
     with replacing(root / FLIPS) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("id", "text", "label", "predicted"))
-        for row in found.verdict.flips:
-            wrong = answers.classes[predicted[row]]
-            writer.writerow((questions.ids[row], questions.texts[row], questions.labels[row], wrong))
+        for row, flip in zip(found.verdict.flips, flipped, strict=True):
+            writer.writerow((questions.ids[row], flip.text, flip.label, flip.predicted))
 
 
 def _is_same(root: Path, champion: Champion, winner: Path) -> bool:

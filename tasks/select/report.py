@@ -5,17 +5,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tasks import confidence
 from tasks.contestants import Contestant
 from tasks.files import replacing, write_json
 from tasks.scores import LOWER_IS_BETTER
 from tasks.select import (
+    abstention,
+    behaviour,
     dataset,
+    headline,
     heatmap,
     ladder_picture,
     mistakes,
     pareto,
     reasons,
     recipe,
+    reliability,
     svg,
     template,
     training,
@@ -88,6 +93,7 @@ def write(
     stale = ladder is not None and not ladders.is_current(ladder, root, params.metric)
     ladder = None if stale else ladder
     facts = _facts(root, evidence, choice, examination, params, declared)
+    facts["headline"] = headline.write(choice.winner, examination, contest, params.metric)
     facts |= {"contest": contest, "adapted": adapted, "ladder": ladder}
     facts["ladder_note"] = ladders.STALE if stale else None
     facts["ladder_picture"] = None if ladder is None else ladder_picture.draw(ladder)
@@ -149,7 +155,7 @@ def _facts(
     recipes = {some.name: recipe.read(root, declared[some.name]) for some in choice.standings}
     candidates = _candidates(evidence, choice, recipes)
     other = "out_of_fold" if evidence.rows == "validation" else "validation"
-    return {
+    return _confidence_facts(root, evidence, choice, params) | {
         "winner": winner,
         "choice": choice,
         "test": examination,
@@ -174,6 +180,18 @@ def _facts(
         "hard_rows": mistakes.hardest_rows(evidence, winner, _HARD_ROWS),
         "trainings": training.read(root, [some for some in recipes.values() if some.is_trained]),
         "data": dataset.read(root),
+        "behaviour": behaviour.read(root, choice.winner, evidence.rows),
+    }
+
+
+def _confidence_facts(root: Path, evidence: Evidence, choice: Choice, params: SelectParams) -> dict[str, Any]:
+    abstentions = abstention.read(evidence, choice)
+    return {
+        "reliability": reliability.read(root, evidence, evidence.named(choice.winner), params.level),
+        "bins": confidence.BINS,
+        "abstentions": abstentions,
+        "risk_picture": abstention.draw(abstentions),
+        "shares": abstention.SHARES,
     }
 
 

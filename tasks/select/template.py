@@ -1,5 +1,6 @@
 """Templates: pages and Markdown files made of facts."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,5 +47,5 @@ def plain(value: object) -> str:
 
 
 def breakable(label: str) -> Markup:
-    """A label for HTML that may go on in the next line after an underscore."""
-    return Markup("_<wbr>").join(escape(part) for part in label.split("_"))
+    """A label for HTML that may go on in the next line after an underscore or a slash."""
+    return Markup("<wbr>").join(escape(part) for part in re.findall(r"[^_/]*[_/]|[^_/]+", label))

@@ -92,6 +92,7 @@ class Verdict:
     Attributes:
         word: PROMOTE: the winner takes the champion's place. HOLD: nothing speaks against it, but that it is better is
             not shown. REJECT: something speaks against it.
+        main: the reason that decided, as a clause without numbers for the end of a sentence.
         reasons: in full sentences, with their numbers.
         rows: that were compared; 0 without a champion.
         gain: None if there was nothing to compare.
@@ -100,6 +101,7 @@ class Verdict:
     """
 
     word: Word
+    main: str
     reasons: list[str]
     rows: int = 0
     gain: Gain | None = None
@@ -126,7 +128,8 @@ def judge(match: Match, params: VerdictParams, metric: str, *, draws: int, seed:
     """
     shared = match.shared
     if not len(shared):
-        return Verdict("HOLD", ["No test row has a label that both models know, so that they cannot be compared."])
+        told = "No test row has a label that both models know, so that they cannot be compared."
+        return Verdict("HOLD", "the two cannot be compared", [told])
     gain = _gain(match, params, metric, draws, seed)
     losses = _losses(match, shared, params)
     right = [some.argmax(axis=1) == match.actual for some in (match.champion, match.challenger)]
@@ -144,7 +147,20 @@ def judge(match: Match, params: VerdictParams, metric: str, *, draws: int, seed:
         _losses_reason(losses, match, shared, params),
         _flips_reason(len(flips), len(shared), too_many, params),
     ]
-    return Verdict(word, reasons, len(shared), gain, tuple(losses), tuple(int(row) for row in flips))
+    main = _main(worse=worse, losses=len(losses), too_many=too_many, enough=enough, new=bool(new))
+    return Verdict(word, main, reasons, len(shared), gain, tuple(losses), tuple(int(row) for row in flips))
+
+
+def _main(*, worse: bool, losses: int, too_many: bool, enough: bool, new: bool) -> str:
+    if worse:
+        return "it is surely worse than the champion"
+    if losses:
+        return f"{'a class loses' if losses == 1 else f'{losses} classes lose'} recall"
+    if too_many:
+        return "too many rows that the champion has right are wrong"
+    if enough:
+        return "it is surely better than the champion by the useful gain"
+    return "it knows classes that the champion does not" if new else "that it is better is not shown"
 
 
 def _gain(match: Match, params: VerdictParams, metric: str, draws: int, seed: int) -> Gain:

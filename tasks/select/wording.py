@@ -12,6 +12,7 @@ NAMES = {
     "log_loss": "log loss",
     "brier": "Brier score",
     "ece": "calibration error",
+    "aurc": "area under the risk-coverage curve",
     "size_mb": "size",
     "latency_ms_p50": "median latency",
     "latency_ms_p95": "95th percentile of latency",

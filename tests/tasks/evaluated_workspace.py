@@ -248,6 +248,7 @@ def write_results(
         root / Contestant(name, block, {}).out_of_fold, root, classes, out_of_fold
     )
     write_json(root / "metrics" / f"{name}.json", metrics)
+    write_behaviour(root, name, {which: one["accuracy"] for which, one in metrics.items()})
     found = {"size_mb": 1.0, "latency_ms_p50": 1.0, "latency_ms_p95": 2.0, "fit_seconds": 3.0, **(costs or {})}
     seconds = found.pop("fit_seconds")
     made = {"ensembles": "combine_seconds", "quantized": "quantize_seconds"}
@@ -261,6 +262,33 @@ def write_results(
         return
     for kind, points in {"learning": curve, "gradients": gradients, "search": trials}.items():
         write_json(root / "plots" / kind / f"{name}.json", list(points))
+
+
+def write_behaviour(root: Path, name: str, accuracies: Mapping[str, float], checks: Sequence[Any] = ()) -> None:
+    """Writes made-up slices with that accuracy on all rows, robustness, and what came of checks."""
+    slices = {}
+    for which, accuracy in accuracies.items():
+        found = [
+            _slice("month", "2026-01", accuracy - 0.3, (accuracy - 0.4, accuracy - 0.1)),
+            _slice("source", "b.csv", accuracy + 0.02, (accuracy - 0.1, accuracy + 0.1)),
+            _slice("language", None, accuracy - 0.5, (0.0, 1.0), few=True),
+        ]
+        slices[which] = {"level": 0.95, "slice_rows": 30, "rows": 60, "accuracy": accuracy, "slices": found}
+    write_json(root / "metrics/slices" / f"{name}.json", slices)
+    ways = {"typos": _altered(40, 0.25, (0.9, 0.7)), "punctuation": _altered(0, None, (None, None))}
+    write_json(root / "metrics/robustness" / f"{name}.json", {"rows": 40, "alterations": ways})
+    write_json(root / "metrics/checks" / f"{name}.json", list(checks))
+
+
+def _slice(
+    column: str, value: str | None, accuracy: float, interval: tuple[float, float], few: bool = False
+) -> dict[str, Any]:
+    measures = {"rows": 5 if few else 55, "accuracy": accuracy, "accuracy_interval": list(interval)}
+    return {"column": column, "value": value, "values": 1, "few": few, "macro_f1": accuracy} | measures
+
+
+def _altered(rows: int, changed: float | None, accuracy: tuple[float | None, float | None]) -> dict[str, Any]:
+    return {"rows": rows, "changed": changed, "accuracy": dict(zip(("before", "after"), accuracy, strict=True))}
 
 
 def _write_out_of_fold(

@@ -31,8 +31,10 @@ OUTS = [
     "metrics/slices/nb.json",
     "metrics/robustness/nb.json",
     "metrics/checks/nb.json",
+    "plots/calibration/nb.csv",
     "plots/confusion/nb.csv",
     "plots/per_class/nb.csv",
+    "plots/risk_coverage/nb.csv",
 ]
 
 
@@ -147,6 +149,25 @@ def test_plots_count_the_rows(workspace: Path) -> None:
     per_class = lines(workspace / "plots/per_class/nb.csv")
     assert per_class[0] == {"class": "billing", "rows": "2", "precision": "1.0", "recall": "0.5", "f1": str(2 / 3)}
     assert [line["class"] for line in per_class] == list(CLASSES)
+
+
+def test_plots_of_confidence_are_those_of_the_written_predictions(workspace: Path) -> None:
+    evaluate(workspace)
+    table = rows.read(workspace / "predictions/nb.parquet")
+    sure = table.column("confidence").to_numpy()
+    right = np.array(rows.strings(table, "label")) == np.array(rows.strings(table, "predicted"))
+    bins = lines(workspace / "plots/calibration/nb.csv")
+    assert sum(int(line["rows"]) for line in bins) == 5
+    gaps = sum(int(line["rows"]) / 5 * abs(float(line["accuracy"]) - float(line["confidence"])) for line in bins)
+    measures = read_json(workspace / "metrics/nb.json")["validation"]
+    assert gaps == pytest.approx(measures["ece"])
+    for line in bins:
+        own = (sure > float(line["from"])) & (sure <= float(line["to"]))
+        assert (int(line["rows"]), float(line["accuracy"])) == (own.sum(), right[own].mean())
+        assert float(line["low"]) <= float(line["accuracy"]) <= float(line["high"])
+    curve = lines(workspace / "plots/risk_coverage/nb.csv")
+    assert (float(curve[-1]["coverage"]), float(curve[-1]["error"])) == (1.0, pytest.approx(0.2))
+    assert [float(line["threshold"]) for line in curve] == sorted({*sure.tolist()}, reverse=True)
 
 
 def test_costs_are_positive_and_the_size_is_that_of_the_folder(workspace: Path) -> None:

@@ -1,6 +1,7 @@
 """The winner against the champion: what the champion is asked, and what the reports say of it."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,14 @@ def test_a_worse_winner_is_rejected_and_the_rows_that_it_loses_are_listed(worksp
     assert all((label, predicted) in [("billing", "leave"), ("leave", "billing")] for _, _, label, predicted in listed)
     page = (workspace / "reports/report.html").read_text()
     assert "Against the champion v0.3.0" in page
-    assert "Reject good, champion v0.3.0 stays" in page
+    headline = r"<h1>Reject good, champion v0\.3\.0 stays: macro F1 .*; it is surely worse than the champion</h1>"
+    assert re.search(headline, page)
+    changed = [(one["label"], one["champion"], one["challenger"], one["lost"]) for one in found["champion"]["classes"]]
+    assert changed == [("billing", 40, 0, 40), ("leave", 40, 0, 40), ("network", 40, 40, 0)]
+    assert found["champion"]["positive_flips"] == 0
+    shown = page.partition("Rows that change sides")[2].partition("</section>")[0]
+    assert shown.count('<td class="text">') == 5 and "these are the first 5" in shown
+    assert listed[0][1] in shown
     assert "champion v0.3.0 stays" in (workspace / "reports/report.md").read_text()
 
 

@@ -1,0 +1,82 @@
+"""DVC's own commands on a workspace of Regraft: experiments, metrics and plots as DVC's users know them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.project import Project
+
+NAME = "naive_bayes"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Project:
+    """A committed workspace with one small candidate, after one run."""
+    made = Project(tmp_path_factory.mktemp("dvc_commands") / "project", tiny_encoder)
+    made.set_params(
+        tiny_encoder,
+        encoders={"tiny": {"source": f"path:{tiny_encoder}", "objective": "none"}},
+        features={"words": {"kind": "tfidf", "encoder": "none", "min_rows": 1}},
+        candidates={NAME: {"features": "words", "model": "naive_bayes"}},
+        students={},
+        ensembles={},
+        cross_validation={"folds": 0},
+        evaluate={"latency_rows": 2, "latency_batches": 1, "robustness_rows": 5},
+    )
+    made.run("links")
+    made.dvc("repro")
+    for key, value in {"user.name": "Ada", "user.email": "ada@example.org"}.items():
+        made.git("config", key, value)
+    made.git("add", "--all")
+    made.git("commit", "-qm", "First run")
+    made.executed()
+    return made
+
+
+def answer(project: Project, *arguments: str) -> Any:
+    """What a command of DVC says as JSON."""
+    return json.loads(project.dvc(*arguments).stdout)
+
+
+def test_an_experiment_runs_what_its_parameter_touches_and_is_shown_and_compared(project: Project) -> None:
+    said = project.dvc("exp", "run", "-n", "by_accuracy", "-S", "select.metric=accuracy")
+    assert project.executed() == {"select"}, said.stdout
+    assert project.selection()["metric"] == "accuracy"
+    workspace, baseline = answer(project, "exp", "show", "--json")
+    (experiment,) = (one["revs"][0] for one in baseline["experiments"])
+    assert experiment["name"] == "by_accuracy"
+    shown = experiment["data"]
+    assert shown["params"]["params.yaml"]["data"]["select"]["metric"] == "accuracy"
+    chosen = shown["metrics"]["reports/selection.json"]["data"]
+    assert (chosen["winner"], chosen["verdict"]) == (NAME, "PROMOTE")
+    assert chosen["test"]["macro_f1"] > 0.5
+    assert set(shown["metrics"]) >= {f"metrics/{NAME}.json", f"costs/predict/{NAME}.json"}
+    assert workspace["data"]["metrics"] == shown["metrics"]
+
+    changed = answer(project, "metrics", "diff", "--json")
+    assert changed["reports/selection.json"]["metric"] == {"old": "macro_f1", "new": "accuracy"}
+    assert f"metrics/{NAME}.json" not in changed  # select alone ran
+    assert answer(project, "params", "diff", "--json")["params.yaml"]["select.metric"]["new"] == "accuracy"
+
+
+def test_an_experiment_in_a_folder_of_its_own_leaves_the_workspace_alone(project: Project) -> None:
+    project.git("reset", "-q", "--hard")
+    project.dvc("checkout")
+    before = project.selection()
+    project.executed()
+    project.dvc("exp", "run", "-n", "apart", "--temp", "--copy-paths", "links", "-S", "select.metric=mcc")
+    assert project.executed() == set()
+    assert project.selection() == before
+    assert "up to date" in project.dvc("status").stdout
+    changed = answer(project, "metrics", "diff", "--json", "HEAD", "apart")
+    assert changed["reports/selection.json"]["metric"] == {"old": "macro_f1", "new": "mcc"}
+
+
+def test_plots_show_every_picture(project: Project) -> None:
+    shown = answer(project, "plots", "show", "--json", "--out", str(project.folder.parent / "plots"))
+    assert not shown.get("errors"), shown["errors"]
+    drawn = {name.rpartition("::")[2]: pictures for name, pictures in shown["data"].items()}
+    for kind in ("calibration", "risk_coverage", "confusion"):
+        assert drawn[f"plots/{kind}/{NAME}.csv"], kind
