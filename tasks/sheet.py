@@ -45,7 +45,7 @@ def read(file: Path, name: str, needs: Sequence[str]) -> Iterator[tuple[int, dic
         _check_columns(name, columns, needs)
         for row in table:
             line = table.reader.line_num
-            if any(row.pop(None, [])):  # type: ignore[call-overload]  # what csv calls fields beyond the last column
+            if any(row.pop(None, [])):  # where csv puts fields beyond the last column
                 where, fix = f"{name}, line {line}", "Put quotes round texts that hold the delimiter."
                 raise BadInput(where, f"{len(columns)} fields, as in the first line", "more", fix)
             yield line, {column: _meant(cell) for column, cell in row.items()}

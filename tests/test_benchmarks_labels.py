@@ -50,6 +50,6 @@ def test_too_few_found_rows_of_any_seed_fail(
     if enough:
         labels.main(arguments)
     else:
-        with pytest.raises(SystemExit, match="less than 70% .* seed 2"):
+        with pytest.raises(SystemExit, match=r"less than 70% .* seed 2"):
             labels.main(arguments)
     assert "seed 1: 1.000 of 10 planted rows within the first 10% of 600; 4 rows" in capsys.readouterr().out

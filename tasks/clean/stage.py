@@ -27,7 +27,7 @@ FOLDER = Path("data/clean")
 SET_ASIDE = pa.schema([*CLEAN, pa.field("reason", pa.string()), pa.field("near", pa.string())])
 """Columns of `set_aside.parquet`, before those that the user keeps: `near` is the id of the row that this one
 duplicates, or null."""
-CONFLICTS = pa.schema([("later", pa.string()), ("earlier", pa.string())])  # type: ignore[list-item]
+CONFLICTS = pa.schema([pa.field("later", pa.string()), pa.field("earlier", pa.string())])
 """Columns of `conflicts.parquet`: the ids of two rows that are duplicates, or near ones, with different labels."""
 
 

@@ -41,7 +41,7 @@ def others(probabilities: Floats, given: Ints) -> Ints:
     """The most probable class of each row beside its label [rows]; there are two classes at least."""
     masked = probabilities.copy()
     masked[np.arange(len(given)), given] = -np.inf
-    return masked.argmax(axis=1)
+    return np.asarray(masked.argmax(axis=1))
 
 
 def suspicion(probabilities: Floats, given: Ints) -> Floats:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flows.links import refresh
+from tasks import rows as tables
 from tasks import sheet
 from tasks.block import parse
 from tasks.clean.candidate import Candidate, normal
@@ -212,9 +213,7 @@ def test_labels_are_corrected_before_duplicates_are_merged_and_no_row_is_lost(tm
     report = corrected(tmp_path, raw, content)
     after = sides(tmp_path)
     aside = {one["id"]: one["reason"] for one in split(tmp_path, "set_aside")}
-    assert {name: side for name, side in before.items() if name in after} == {
-        name: side for name, side in after.items() if name != "r502"
-    } | ({"r502": after["r502"]} if "r502" in after else {})
+    assert {name: before.get(name) for name in after} == after, "no row changes its split"
     # r501 was merged into r500 and keeps to it, and r502 is no conflict any more.
     assert aside["r501"] == "duplicate of r500" and aside["r502"] == "near duplicate of r500"
     assert aside[named[1]] == "removed by hand: mine.csv, line 4"
@@ -222,7 +221,8 @@ def test_labels_are_corrected_before_duplicates_are_merged_and_no_row_is_lost(tm
     assert len(after) + len(aside) == len(raw) == report["rows"]["in"]
     assert next(one["label"] for one in split(tmp_path, after["r500"]) if one["id"] == "r500") == "b"
     found = report["corrections"]
-    assert (found["given"], found["relabelled"], found["removed"], found["copies"], found["test"]) == (4, 3, 1, 1, 2)
+    assert (found["given"], found["relabelled"], found["removed"], found["copies"]) == (4, 3, 1, 1)
+    assert found["test"] == 2 + 2 * (after["r500"] == "test")
     assert found["new_labels"] == {"zz": 1}
     assert report["conflicts"]["pairs"] == 0
     page = (tmp_path / "data/clean/report.md").read_text()
@@ -234,6 +234,4 @@ def test_labels_are_corrected_before_duplicates_are_merged_and_no_row_is_lost(tm
 def test_conflicts_are_written_for_those_who_review(tmp_path: Path) -> None:
     text = "please reset the password of my laptop and send me the new one"
     clean(tmp_path, [*many(200), row(500, text, "a"), row(501, text, "b")])
-    from tasks import rows as tables
-
     assert tables.read(tmp_path / "data/clean/conflicts.parquet").to_pylist() == [{"later": "r501", "earlier": "r500"}]

@@ -1,5 +1,7 @@
 """`reports/review/`: which rows a person gets to see, in which order, and what the reports say of them."""
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks import contestants, rows, sheet
+from tasks import contestants, predictions, rows, sheet
+from tasks.clean.candidate import Candidate, normal
+from tasks.clean.corrected import apply
 from tasks.clean.stage import CONFLICTS, SET_ASIDE
 from tasks.errors import BadInput
+from tasks.files import read_json, write_json
 from tasks.records import Record
+from tasks.rules import Rules
 from tasks.select import evidence, review, stage
 from tests.tasks.evaluated_workspace import (
     CLASSES,
@@ -21,6 +27,7 @@ from tests.tasks.evaluated_workspace import (
     write_results,
     write_split,
 )
+from tests.tasks.test_corrections import given
 
 VALIDATION = list(CLASSES) * 4
 TRAIN = list(CLASSES) * 10
@@ -172,17 +179,16 @@ def test_the_reports_tell_what_there_is_and_the_files_are_the_same_in_each_run(r
 
 
 def test_a_filled_in_table_is_what_the_clean_stage_reads(root: Path) -> None:
-    from tasks.clean.candidate import Candidate, normal
-    from tasks.clean.corrected import apply
-    from tasks.clean.corrections import _correction
-    from tasks.rules import Rules
-
     write(root)
-    (first, *_) = lines(root, "label_errors")
-    correction = _correction("here", first | {"correction": first["suggested"]})
-    assert correction is not None
+    table = (root / "reports/review/label_errors.csv").read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    filled = [row | {"correction": row["suggested"]} for row in csv.DictReader(table)]
+    saved = io.StringIO(newline="")
+    writer = csv.DictWriter(saved, list(filled[0]), delimiter=";")  # as some spreadsheet programs save it
+    writer.writeheader()
+    writer.writerows(filled[:1])
+    corrections = given(root, saved.getvalue())
     row = Candidate(0, "train-3", normal(EVIL), normal(EVIL), "billing", None, False)
-    assert apply([row], [correction], Rules(), lambda one: False).rows[0].label == "leave"
+    assert [one.label for one in apply([row], corrections, Rules(), lambda one: False).rows] == ["leave"]
 
 
 def test_the_mean_is_over_classes_that_not_all_models_know(root: Path) -> None:
@@ -199,9 +205,6 @@ def test_the_mean_is_over_classes_that_not_all_models_know(root: Path) -> None:
 
 
 def _out_of_fold(root: Path, name: str, labels: list[str], classes: tuple[str, ...], probabilities: Any) -> None:
-    from tasks import predictions
-    from tasks.files import read_json, write_json
-
     ids = [f"train-{number}" for number in range(len(labels))]
     table = predictions.build(ids, "train", labels, classes, probabilities)
     rows.write(root / f"predictions/out_of_fold/{name}.parquet", table)
