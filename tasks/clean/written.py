@@ -67,7 +67,7 @@ def _corrections(corrections: dict[str, Any]) -> list[str]:
         return []
     missed = [(one["place"], one["id"], one["reason"]) for one in corrections["not_applied"]["examples"]]
     pairs = [(one["from"], one["to"], one["rows"]) for one in corrections["labels"]]
-    parts = ["## Corrections", "\n".join(f"- {' '.join(one.split())}" for one in told)]
+    parts = ["## Corrections", "\n".join(f"- {_cell(one)}" for one in told)]
     parts += [_table("Corrected labels", ["from", "to", "rows"], pairs)] if pairs else []
     return parts + ([_table("Not applied", ["where", "id", "reason"], missed)] if missed else [])
 

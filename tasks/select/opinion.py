@@ -10,6 +10,7 @@ from tasks import predictions, rows
 from tasks.contestants import Contestant
 from tasks.scores import Floats, Ints
 from tasks.select import evidence
+from tasks.select.params import Rows
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def read(root: Path, contestants: Sequence[Contestant], *, with_train: bool) -> 
         BadInput: if predictions are missing, or are those of other rows.
     """
     parts: list[tuple[list[Row], list[str], Floats]] = []
-    kinds: tuple[evidence.Rows, ...] = ("out_of_fold", "validation") if with_train else ("validation",)
+    kinds: tuple[Rows, ...] = ("out_of_fold", "validation") if with_train else ("validation",)
     for which in kinds:
         found = read_rows(root, "train" if which == "out_of_fold" else "validation")
         parts.append((found, *_mean(root, contestants, which, found)))
@@ -82,9 +83,7 @@ def read(root: Path, contestants: Sequence[Contestant], *, with_train: bool) -> 
     return Opinion(every, classes, given, probabilities, [one.name for one in contestants])
 
 
-def _mean(
-    root: Path, contestants: Sequence[Contestant], which: evidence.Rows, found: Sequence[Row]
-) -> tuple[list[str], Floats]:
+def _mean(root: Path, contestants: Sequence[Contestant], which: Rows, found: Sequence[Row]) -> tuple[list[str], Floats]:
     """Classes, and the mean probability of each [rows, classes]."""
     ids, labels = [row.id for row in found], [row.label for row in found]
     tables = [evidence.answers(root, evidence.file_of(one, which), which, ids, labels) for one in contestants]
