@@ -17,6 +17,7 @@ NAMES = (
     "quantized",
     "ladder",
     "gate",
+    "labels",
 )
 
 

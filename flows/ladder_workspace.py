@@ -25,7 +25,7 @@ _PLACE = re.compile(r"(?P<kind>path:|file://|local://|hub:)?(?P<path>.*)", re.DO
 _LINKS = "reflink,hardlink,copy"
 """How files of the cache come into the workspace, the first way that the disk knows: its models are many, and nobody
 edits them, so that a second copy of each would only take room."""
-_WITH_PATHS = ("ingest", "encoders", "features", "candidates", "evaluate")
+_WITH_PATHS = ("ingest", "encoders", "features", "candidates", "evaluate", "clean.corrections")
 
 
 def prepare(root: Path, params: Mapping[str, Any]) -> Path:
@@ -47,7 +47,7 @@ def prepare(root: Path, params: Mapping[str, Any]) -> Path:
     _write(folder, _GRAPH, (root / _GRAPH).read_text(encoding="utf-8"))
     _write(folder, _IGNORE, _ignored(root, linked, graph))
     _write(folder, _CONFIG, _config(root))
-    anchored = {name: _anchored(value, root) if name in _WITH_PATHS else value for name, value in params.items()}
+    anchored = _anchored_params(params, root)
     _write(folder, PARAMS, json.dumps(anchored, indent=1, ensure_ascii=False) + "\n")  # JSON is YAML
     return folder
 
@@ -116,6 +116,20 @@ def _config(root: Path) -> str:
     kinds = kinds if isinstance(kinds, str) else ",".join(kinds or []) or _LINKS
     lines = ["[core]", "    analytics = false", "    no_scm = true", "[cache]", f'    dir = "{cache}"']
     return "\n".join([*lines, f'    type = "{kinds}"']) + "\n"
+
+
+def _anchored_params(params: Mapping[str, Any], root: Path, above: str = "") -> dict[str, Any]:
+    """The same parameters, with paths under the keys that hold any from where the project is."""
+    made = {}
+    for name, value in params.items():
+        at = f"{above}{name}"
+        if at in _WITH_PATHS:
+            made[name] = _anchored(value, root)
+        elif isinstance(value, Mapping) and any(path.startswith(f"{at}.") for path in _WITH_PATHS):
+            made[name] = _anchored_params(value, root, f"{at}.")
+        else:
+            made[name] = value
+    return made
 
 
 def _anchored(value: Any, root: Path) -> Any:

@@ -19,6 +19,7 @@ from tasks.files import remove, replacing
 from tasks.links import (
     CHAMPION,
     CHECKS,
+    CORRECTIONS,
     ENCODERS,
     LADDER,
     LIBRARIES,
@@ -65,6 +66,7 @@ def refresh(root: Path) -> None:
     }
     _keep(root / MODELS, trained)
     _keep(root / CHECKS, _texts(root, "evaluate", params.get("evaluate"), "checks"))
+    _keep(root / CORRECTIONS, _texts(root, "clean", params.get("clean"), "corrections"))
     ingest = params.get("ingest") or {}
     declared = [*(ingest.get("sources") or []), *(ingest.get("test_sources") or [])]
     _keep(root / SOURCES, sources.entries(root, declared))

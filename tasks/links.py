@@ -14,6 +14,7 @@ DVC notices a change only in files that it is told of. So the engine keeps links
   libraries that their tokenizers may want; of other feature sets, files that say `none`;
 - `links/unlabelled/<student>/`: to the files of texts that a student learns from, in the same form;
 - `links/checks/`: to the files of checks that every model is put to, in the same form;
+- `links/corrections/`: to the files in which a person has corrected labels, in the same form;
 - `links/models/<candidate>`: to the folder of the earlier model that its training starts from, or a file that says
   `none`;
 - `links/champion`: to the folder of the model in service, or a file that says `none`;
@@ -34,6 +35,7 @@ LIBRARIES, SOURCES, ENCODERS = FOLDER / "libraries", FOLDER / "sources", FOLDER 
 VECTORS, MODELS, TEXTS, UNLABELLED = FOLDER / "vectors", FOLDER / "models", FOLDER / "texts", FOLDER / "unlabelled"
 TRANSLATORS = FOLDER / "translators"
 CHAMPION, LADDER, CHECKS = FOLDER / "champion", FOLDER / "ladder", FOLDER / "checks"
+CORRECTIONS = FOLDER / "corrections"
 INDEX = "index.json"
 REFRESH = "Run `regraft explain` (it refreshes the links), then run again."
 

@@ -98,5 +98,16 @@ class CleanParams(Block):
     split: Split = Field(default_factory=Split)
     """How rows are divided."""
 
+    corrections: list[str] = Field(default_factory=list)
+    """Tables (.csv or .tsv), or globs of such, in which a person has corrected labels or named rows to remove (see
+    tasks/clean/corrections.py). They are applied before duplicates are looked for."""
+
     min_class_rows: int = Field(default=2, ge=1)
     """Rows that a class must have, over all splits; smaller ones are set aside (more: fewer, surer classes)."""
+
+    @field_validator("corrections")
+    @classmethod
+    def _local_tables(cls, patterns: list[str]) -> list[str]:
+        if any("://" in one or not one.endswith((".csv", ".tsv")) for one in patterns):
+            raise ValueError("files or globs of files on this machine that end in .csv or .tsv")
+        return patterns

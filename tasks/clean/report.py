@@ -21,6 +21,7 @@ def report(
     decisions: Mapping[int, Decision],
     conflicts: Sequence[Conflict],
     touched: Mapping[str, int],
+    corrections: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Puts the report together.
 
@@ -30,10 +31,11 @@ def report(
         decisions: what became of each row, by its place.
         conflicts: pairs of duplicates with different labels.
         touched: for each rule that is switched on, how many rows it changed.
+        corrections: what became of the corrections by hand (`tasks.clean.corrected`).
 
     Returns:
         Plain values: `rows` (in, and by split and set aside), `not_in_train` (rows by the split that they would
-        stand in, had their class a row in train), `set_aside` (rows by kind of reason), `rules`,
+        stand in, had their class a row in train), `set_aside` (rows by kind of reason), `rules`, `corrections`,
         `duplicates` (merged rows: equal and near), `conflicts` (counts and examples), `classes` (rows by class and
         split), `lengths` (words and characters of kept rows), `languages` (of a sample of kept rows).
     """
@@ -52,6 +54,7 @@ def report(
         "not_in_train": {name: meant[name] for name in ("validation", "test")},
         "set_aside": dict(sorted(aside.items(), key=lambda pair: (-pair[1], pair[0]))),
         "rules": dict(touched),
+        "corrections": dict(corrections),
         "duplicates": {"equal": aside["duplicate"], "near": aside["near duplicate"]},
         "conflicts": _conflicts(conflicts, texts),
         "classes": _classes(rows, split),

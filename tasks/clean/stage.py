@@ -1,17 +1,19 @@
-"""Cleans the texts, merges duplicates and divides the rows into train, validation and test."""
+"""Cleans the texts, corrects labels, merges duplicates and divides the rows into train, validation and test."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
 from tasks import block
+from tasks.clean import corrected, corrections
 from tasks.clean.candidate import Candidate, in_order, normal
 from tasks.clean.classes import without_small
-from tasks.clean.judge import Decision, Judge
+from tasks.clean.judge import Conflict, Decision, Judge
 from tasks.clean.params import CleanParams, Split
 from tasks.clean.report import report
 from tasks.clean.sides import Side, by_hash, by_time
-from tasks.clean.written import written
+from tasks.clean.written import sentences, written
 from tasks.errors import BadInput
 from tasks.files import replacing, write_json
 from tasks.near import NearIndex
@@ -25,25 +27,32 @@ FOLDER = Path("data/clean")
 SET_ASIDE = pa.schema([*CLEAN, pa.field("reason", pa.string()), pa.field("near", pa.string())])
 """Columns of `set_aside.parquet`, before those that the user keeps: `near` is the id of the row that this one
 duplicates, or null."""
+CONFLICTS = pa.schema([pa.field("later", pa.string()), pa.field("earlier", pa.string())])
+"""Columns of `conflicts.parquet`: the ids of two rows that are duplicates, or near ones, with different labels."""
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
-    """Writes the three splits, `set_aside.parquet`, `rules.json`, `report.json` and `report.md` to `data/clean/`.
+    """Writes the three splits, `set_aside.parquet`, `conflicts.parquet`, `rules.json`, `report.json` and `report.md` to
+    `data/clean/`.
 
     Rows in a file stand in the order of the raw table.
 
     Raises:
-        BadInput: if fewer than two classes are left, or a split would be empty.
+        BadInput: if a file of corrections cannot be used, fewer than two classes are left, or a split would be empty.
     """
     params = block.read(root, "clean", CleanParams)
+    declared = corrections.read(root, params.corrections)
     raw = read(root / RAW_ROWS)
     rows, texts, touched = _candidates(raw, params.rules)
+    side = _side(params.split, any(row.official_test for row in rows))
+    right = corrected.apply(rows, declared, params.rules, lambda row: side(row) == "test")
+    rows = right.rows
     judge = Judge(
-        _side(params.split, any(row.official_test for row in rows)),
+        side,
         NearIndex(params.duplicates.threshold, params.duplicates.shingle) if params.duplicates.near else None,
         params.duplicates.conflicts == "keep",
     )
-    decisions = _judged(judge, rows)
+    decisions = _judged(judge, rows, right.removed)
     _check_split(decisions, "train", params.split)
     decisions = without_small(rows, decisions, params.min_class_rows)
     _check_classes(rows, decisions, params.min_class_rows)
@@ -51,10 +60,15 @@ def run(root: Path, item: str | None, record: Record) -> None:
         _check_split(decisions, name, params.split)
     clean = raw.set_column(raw.schema.get_field_index("id"), "id", pa.array([row.id for row in rows], pa.string()))
     clean = clean.set_column(clean.schema.get_field_index("text"), "text", pa.array(texts, pa.string()))
+    labels = pa.array([row.label for row in rows], pa.string())
+    clean = clean.set_column(clean.schema.get_field_index("label"), "label", labels)
     _write_rows(root, clean, rows, decisions)
-    summary = report(rows, texts, decisions, judge.conflicts, touched)
+    _write_conflicts(root, judge.conflicts)
+    summary = report(rows, texts, decisions, judge.conflicts, touched, right.report)
     _write_report(root, params.rules, summary)
     record.rows_in, record.rows_out = len(rows), len(rows) - summary["rows"]["set_aside"]
+    for sentence in sentences(right.report):
+        log(sentence)
     log(", ".join(f"{name} {count:,}" for name, count in summary["rows"].items()))
 
 
@@ -100,11 +114,12 @@ def _side(split: Split, official_test: bool) -> Side:
     return by_time(split.validation_from, split.test_from)
 
 
-def _judged(judge: Judge, rows: list[Candidate]) -> dict[int, Decision]:
+def _judged(judge: Judge, rows: list[Candidate], removed: Mapping[int, str]) -> dict[int, Decision]:
     progress = Progress("looking for duplicates", len(rows))
     decisions: dict[int, Decision] = {}
     for done, row in enumerate(in_order(rows), start=1):
-        decisions[row.place] = judge.one(row)
+        reason = removed.get(row.place)
+        decisions[row.place] = judge.one(row) if reason is None else Decision(None, "removed by hand", reason)
         progress.update(done)
     return decisions
 
@@ -146,6 +161,12 @@ def _write_rows(root: Path, clean: pa.Table, rows: list[Candidate], decisions: d
     columns = with_kept(SET_ASIDE, own)
     with replacing(root / FOLDER / "set_aside.parquet") as path:
         write(path, table.select(columns.names).cast(columns))
+
+
+def _write_conflicts(root: Path, conflicts: Iterable[Conflict]) -> None:
+    pairs = [{"later": one.later.id, "earlier": one.earlier.id} for one in conflicts]
+    with replacing(root / FOLDER / "conflicts.parquet") as path:
+        write(path, pa.Table.from_pylist(pairs, schema=CONFLICTS))
 
 
 def _write_report(root: Path, rules: Rules, summary: dict[str, object]) -> None:

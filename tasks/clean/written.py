@@ -17,6 +17,7 @@ def written(report: dict[str, Any]) -> str:
         _table("Splits", ["split", "rows"], [(name, rows[name]) for name in SPLITS]),
         _table("Set aside", ["reason", "rows"], report["set_aside"].items()),
         _table("Rules", ["rule", "rows changed"], report["rules"].items()),
+        *_corrections(report["corrections"]),
         _conflicts(report["conflicts"]),
         _table(
             "Classes",
@@ -35,6 +36,40 @@ def written(report: dict[str, Any]) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def sentences(corrections: dict[str, Any]) -> list[str]:
+    """What became of the corrections by hand, as `tasks.clean.corrected` reports it; none where there are none."""
+    if not corrections["given"]:
+        return []
+    counted = {
+        "rows with another label now": corrections["relabelled"],
+        "rows removed": corrections["removed"],
+        "rows that had that label already": corrections["unchanged"],
+        "rows changed as they equal one that is named": corrections["copies"],
+        "changed rows of the test split": corrections["test"],
+    }
+    told = ", ".join(f"{words}: {count:,}" for words, count in counted.items() if count) or "no row is changed by them"
+    found = [f"Corrections by hand: {corrections['given']:,}; {told}."]
+    if corrections["new_labels"]:
+        new = ", ".join(f"{label!r} ({count:,})" for label, count in corrections["new_labels"].items())
+        found.append(f"Labels that no row had before: {new}.")
+    missed = corrections["not_applied"]["corrections"]
+    if missed:
+        first = corrections["not_applied"]["examples"][0]
+        found.append(f"Corrections not applied: {missed:,}. The first: {first['place']}, {first['reason']}.")
+    return found
+
+
+def _corrections(corrections: dict[str, Any]) -> list[str]:
+    told = sentences(corrections)
+    if not told:
+        return []
+    missed = [(one["place"], one["id"], one["reason"]) for one in corrections["not_applied"]["examples"]]
+    pairs = [(one["from"], one["to"], one["rows"]) for one in corrections["labels"]]
+    parts = ["## Corrections", "\n".join(f"- {_cell(one)}" for one in told)]
+    parts += [_table("Corrected labels", ["from", "to", "rows"], pairs)] if pairs else []
+    return parts + ([_table("Not applied", ["where", "id", "reason"], missed)] if missed else [])
 
 
 def _conflicts(conflicts: dict[str, Any]) -> str:

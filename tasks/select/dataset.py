@@ -38,6 +38,7 @@ def read(root: Path) -> Dataset:
     facts = {
         "Duplicates merged": _duplicates(report.get("duplicates", {})),
         "Same text, other label": _conflicts(report.get("conflicts", {})),
+        "Corrected by hand": _corrections(report.get("corrections", {})),
         "Words a text": _lengths(report.get("lengths", {}).get("words", {})),
         "Languages": _languages(report.get("languages", {})),
         "Changed by cleaning": _touched(report.get("rules", {})),
@@ -59,6 +60,14 @@ def _conflicts(counts: Mapping[str, Any]) -> str:
     if not pairs:
         return "none"
     return f"{pairs:,} {'pair' if pairs == 1 else 'pairs'}, {counts.get('set_aside', 0):,} set aside"
+
+
+def _corrections(counts: Mapping[str, Any]) -> str:
+    if not counts.get("given"):
+        return ""
+    missed = counts["not_applied"]["corrections"]
+    parts = {"with another label": counts["relabelled"], "removed": counts["removed"], "not found": missed}
+    return ", ".join(f"{number:,} {words}" for words, number in parts.items() if number) or "no change"
 
 
 def _lengths(spread: Mapping[str, float]) -> str:

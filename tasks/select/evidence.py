@@ -123,8 +123,7 @@ def read(
     everyone, contestants = contestants, [one for one in contestants if one not in left_out]
     split = rows.read(root / _CLEAN[which], ["id", "text", "label"])
     ids, texts, labels = (rows.strings(split, name) for name in ("id", "text", "label"))
-    files = {one.name: _file(one, which) for one in contestants}
-    tables = {name: rows.read(_present(root, file)) for name, file in files.items()}
+    tables = {one.name: answers(root, file_of(one, which), which, ids, labels) for one in contestants}
     known = [label for table in tables.values() for label in predictions.classes(table)]
     classes = sorted({*known, *labels})
     index = {label: number for number, label in enumerate(classes)}
@@ -132,12 +131,22 @@ def read(
     candidates = []
     for one in contestants:
         name, table = one.name, tables[one.name]
-        if rows.strings(table, "id") != ids or rows.strings(table, "label") != labels:
-            differing = f"{table.num_rows:,} rows that differ"
-            raise BadInput(files[name], f"the {len(ids):,} rows of {_CLEAN[which]}", differing, _AGAIN)
         found = _candidate(root, one, which, metrics[name], table, actual, classes)
         candidates.append(replace(found, families=_families(one, everyone)))
     return Evidence(which, texts, classes, actual, candidates, aside)
+
+
+def answers(root: Path, file: str, which: Rows, ids: Sequence[str], labels: Sequence[str]) -> pa.Table:
+    """Reads a file of predictions, which must be of these rows.
+
+    Raises:
+        BadInput: if it is missing, or of others.
+    """
+    table = rows.read(_present(root, file))
+    if rows.strings(table, "id") != list(ids) or rows.strings(table, "label") != list(labels):
+        differing = f"{table.num_rows:,} rows that differ"
+        raise BadInput(file, f"the {len(ids):,} rows of {_CLEAN[which]}", differing, _AGAIN)
+    return table
 
 
 def _which(metrics: Mapping[str, Mapping[str, Any]], wanted: str, favoured: Sequence[str]) -> Rows:
@@ -186,7 +195,8 @@ def _families(contestant: Contestant, every: Sequence[Contestant]) -> tuple[str,
     return tuple(dict.fromkeys([*(["ensemble"] if contestant.members else []), *models]))
 
 
-def _file(contestant: Contestant, which: Rows) -> str:
+def file_of(contestant: Contestant, which: Rows) -> str:
+    """Where a contestant's predictions of these rows are."""
     return f"predictions/{contestant.name}.parquet" if which == "validation" else str(contestant.out_of_fold)
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.scores import Ints, count, per_class
+from tasks.select import wording
 from tasks.select.evidence import Candidate, Evidence
-
-_TEXT = 320  # characters of a text that are shown
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,10 @@ def hardest_rows(evidence: Evidence, candidate: Candidate, most: int) -> list[Ha
     worst = wrong[np.argsort(-candidate.confidence[wrong], kind="stable")][:most]
     return [
         HardRow(
-            text=_cut(evidence.texts[row]),
+            text=wording.cut(evidence.texts[row]),
             label=evidence.classes[evidence.actual[row]],
             predicted=evidence.classes[candidate.outcome.predicted[row]],
             confidence=float(candidate.confidence[row]),
         )
         for row in worst.tolist()
     ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _TEXT else text[: _TEXT - 1].rstrip() + "…"

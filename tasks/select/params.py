@@ -85,6 +85,8 @@ class SelectParams(Block):
     cost_tolerance: float = Field(default=1.25, ge=1.0, le=100.0)
     """Costs up to this factor above the lowest count as equal, and among equals the better metric wins.
     Take 2 or more with a measured cost, so that noise does not decide."""
+    review_rows: int | None = Field(default=None, ge=1)
+    """Most rows of each file in `reports/review/`, the worst of them; null for all. Fewer make smaller files."""
 
     onnx: bool = True
     """Whether a winner that is a fine-tuned encoder is also written to `models/selected/onnx/`, as ONNX with weights of

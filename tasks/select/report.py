@@ -35,6 +35,7 @@ from tasks.select.evidence import Aside, Evidence
 from tasks.select.examination import Examination
 from tasks.select.ladder import Ladder
 from tasks.select.params import SelectParams
+from tasks.select.review import Review
 from tasks.select.standing import Standing
 
 FOLDER = Path("reports")
@@ -78,6 +79,7 @@ def write(
     contest: Contest,
     params: SelectParams,
     declared: Mapping[str, Contestant],
+    review: Review,
     adapted: Sequence[Adapted] = (),
     ladder: Ladder | None = None,
 ) -> None:
@@ -86,6 +88,7 @@ def write(
     Args:
         contest: the winner against the champion.
         declared: all contestants, by name.
+        review: rows that a person should look at.
         adapted: what is known of the adapted encoders.
         ladder: what each strategy gives, None where no ladder has been made.
     """
@@ -94,7 +97,7 @@ def write(
     ladder = None if stale else ladder
     facts = _facts(root, evidence, choice, examination, params, declared)
     facts["headline"] = headline.write(choice.winner, examination, contest, params.metric)
-    facts |= {"contest": contest, "adapted": adapted, "ladder": ladder}
+    facts |= {"contest": contest, "adapted": adapted, "ladder": ladder, "review": review}
     facts["ladder_note"] = ladders.STALE if stale else None
     facts["ladder_picture"] = None if ladder is None else ladder_picture.draw(ladder)
     for name in ("report.md", "report.html"):

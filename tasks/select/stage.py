@@ -5,7 +5,7 @@ from pathlib import Path
 from tasks import block, compute, contestants
 from tasks.progress import log
 from tasks.records import Record
-from tasks.select import adaptation, bundle, champion, evidence, examination, ladder, report, wording
+from tasks.select import adaptation, bundle, champion, evidence, examination, ladder, report, review, wording
 from tasks.select.choice import choose
 from tasks.select.params import SelectParams
 from tasks.select.verdict_params import VerdictParams
@@ -41,7 +41,10 @@ def run(root: Path, item: str | None, record: Record) -> None:
         log(reason)
     bundle.write(root, found, choice, examined, params, computing)
     champion.write_flips(root, contest, questions, answers)
-    report.write(root, found, choice, examined, contest, params, declared, adapted, ladder.read(root))
+    looked = review.write(root, found, choice.winner, declared, params.review_rows)
+    for sentence in looked.sentences:
+        log(sentence)
+    report.write(root, found, choice, examined, contest, params, declared, looked, adapted, ladder.read(root))
     low, high = examined.intervals["macro_f1"]
     log(
         f"{contest.verdict.word}: {choice.winner}, test macro F1 {wording.measure(examined.measures['macro_f1'])} "

@@ -28,6 +28,13 @@ ROWS = {"validation": "validation rows", "out_of_fold": "out-of-fold train rows"
 SPLITS = {"validation": "validation", "out_of_fold": "out of fold"}
 """The same as the heading of a column."""
 
+_TEXT = 320  # characters of a text that are shown
+
+
+def cut(text: str) -> str:
+    """A text as far as it is shown."""
+    return text if len(text) <= _TEXT else text[: _TEXT - 1].rstrip() + "…"
+
 
 def name(key: str) -> str:
     """The plain name of a measure or cost, for the middle of a sentence."""

@@ -97,7 +97,7 @@ def test_paths_that_lead_out_of_the_project_mean_the_same_place(root: Path) -> N
         },
         "features": {"words": {"vectors": "path:./../glove.txt", "encoder": "none"}},
         "evaluate": {"checks": ["../checks/*.csv", "data/checks/own.csv"]},
-        "clean": {"salt": "../"},
+        "clean": {"salt": "../", "corrections": ["../right.csv", "data/*.csv"]},
     }  # fmt: skip
     folder = prepare(root, params)
     rows = str(root.parent / "rows.csv")
@@ -110,7 +110,7 @@ def test_paths_that_lead_out_of_the_project_mean_the_same_place(root: Path) -> N
         },
         "features": {"words": {"vectors": f"path:{root.parent / 'glove.txt'}", "encoder": "none"}},
         "evaluate": {"checks": [str(root.parent / "checks/*.csv"), "data/checks/own.csv"]},
-        "clean": {"salt": "../"},
+        "clean": {"salt": "../", "corrections": [str(root.parent / "right.csv"), "data/*.csv"]},
     }  # fmt: skip
 
 

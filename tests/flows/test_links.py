@@ -272,6 +272,21 @@ def test_files_of_checks_are_linked_and_none_is_an_empty_folder(tmp_path: Path) 
     assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("index.json", "{}\n")]
 
 
+def test_files_of_corrections_are_linked_and_none_is_an_empty_folder(tmp_path: Path) -> None:
+    root = _workspace(tmp_path / "w", "clean: {corrections: ['data/corrections/*.csv']}\n")
+    with pytest.raises(BadInput, match=r"Correct clean\.corrections"):
+        refresh(root)
+    (root / "data/corrections").mkdir(parents=True)
+    (root / "data/corrections/own.csv").write_text("id,correction\n")
+    refresh(root)
+    assert (root / "links/corrections/001-own.csv").resolve() == root / "data/corrections/own.csv"
+    (root / "params.yaml").write_text("clean: {}\n")
+    refresh(root)
+    assert [(path.name, path.read_text()) for path in (root / "links/corrections").iterdir()] == [
+        ("index.json", "{}\n")
+    ]
+
+
 def test_the_ladder_is_linked_once_there_is_one(tmp_path: Path) -> None:
     root = _workspace(tmp_path)
     refresh(root)

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tasks import encoder as encoders
 from tasks import ensemble, estimator, links, model, network, onnx_export, predictions, rows, scores
+from tasks.clean.stage import CONFLICTS, SET_ASIDE
 from tasks.combination import Combination
 from tasks.contestants import Contestant
 from tasks.features import FeatureSet
@@ -77,13 +78,15 @@ def write_split(root: Path, split: str, labels: Sequence[str], texts: Sequence[s
 
 
 def write_data(root: Path, validation: Sequence[str], texts: Sequence[str] | None = None) -> None:
-    """Writes the three splits, the cleaning rules and the cleaning report; there is no ladder and no champion."""
+    """Writes what the clean stage does, without conflicts or rows set aside; there is no ladder and no champion."""
     (root / links.LADDER).parent.mkdir(parents=True, exist_ok=True)
     (root / links.LADDER).write_text(ladder.NONE, encoding="utf-8")
     (root / links.CHAMPION).write_text(champion.NONE, encoding="utf-8")
     write_split(root, "train", CLASSES * 4)
     write_split(root, "validation", validation, texts)
     write_split(root, "test", CLASSES * 5)
+    rows.write(root / "data/clean/set_aside.parquet", SET_ASIDE.empty_table())
+    rows.write(root / "data/clean/conflicts.parquet", CONFLICTS.empty_table())
     write_json(root / "data/clean/rules.json", Rules().model_dump())
     report = {
         "rows": {"in": 60, "train": 12, "validation": len(validation), "test": 15, "set_aside": 3},

@@ -18,7 +18,12 @@ from tasks.records import Record
 from tasks.rules import Rules
 
 WORDS = ["printer", "password", "salary", "laptop", "window", "invoice", "badge", "network", "lunch", "holiday"]
-OUTPUTS = [*(f"{name}.parquet" for name in (*schema.SPLITS, "set_aside")), "rules.json", "report.json", "report.md"]
+OUTPUTS = [
+    *(f"{name}.parquet" for name in (*schema.SPLITS, "set_aside", "conflicts")),
+    "rules.json",
+    "report.json",
+    "report.md",
+]
 
 
 def row(number: int, text: str, label: str, *, time: str | None = None, test: bool = False) -> dict[str, Any]:
