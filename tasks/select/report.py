@@ -10,7 +10,6 @@ from tasks.contestants import Contestant
 from tasks.files import replacing, write_json
 from tasks.scores import LOWER_IS_BETTER
 from tasks.select import (
-    abstention,
     behaviour,
     dataset,
     headline,
@@ -21,6 +20,7 @@ from tasks.select import (
     reasons,
     recipe,
     reliability,
+    riskiness,
     svg,
     template,
     training,
@@ -188,13 +188,13 @@ def _facts(
 
 
 def _confidence_facts(root: Path, evidence: Evidence, choice: Choice, params: SelectParams) -> dict[str, Any]:
-    abstentions = abstention.read(evidence, choice)
+    risks = riskiness.read(evidence, choice)
     return {
         "reliability": reliability.read(root, evidence, evidence.named(choice.winner), params.level),
         "bins": confidence.BINS,
-        "abstentions": abstentions,
-        "risk_picture": abstention.draw(abstentions),
-        "shares": abstention.SHARES,
+        "risks": risks,
+        "risk_picture": riskiness.draw(risks),
+        "shares": riskiness.SHARES,
     }
 
 

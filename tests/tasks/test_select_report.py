@@ -12,7 +12,7 @@ from tasks import scores
 from tasks.confidence import Bin
 from tasks.records import Record
 from tasks.scores import Floats, Ints
-from tasks.select import abstention, behaviour, changes, evidence, reliability, stage
+from tasks.select import behaviour, changes, evidence, reliability, riskiness, stage
 from tasks.select.champion import Contest
 from tasks.select.choice import choose
 from tasks.select.params import SelectParams
@@ -141,11 +141,11 @@ def test_the_reliability_diagram_puts_bins_where_they_are_and_shows_their_rows()
 
 def test_risk_against_coverage_is_of_the_winner_and_the_tied_and_no_others(workspace: Path) -> None:
     known = evidence.read(workspace, candidates(["good", "alike", "poor"]))
-    found = abstention.read(known, choose(known, SelectParams(draws=100), seed=1))
+    found = riskiness.read(known, choose(known, SelectParams(draws=100), seed=1))
     assert [(one.name, one.kind) for one in found] == [("good", "winner"), ("alike", "tied")]
     assert found[0].area == known.named("good").measures["aurc"]
     assert found[0].errors[0] == pytest.approx(0.05)
-    drawn = ElementTree.fromstring(abstention.draw(found))
+    drawn = ElementTree.fromstring(riskiness.draw(found))
     assert [str(line.get("class")) for line in drawn.iter(f"{SPACE}polyline")] == ["risk tied", "risk winner"]
     table = section(reports(workspace)["page"], "Risk against coverage")
     assert re.search(r"good 0\.0500 0\.050( 0\.050)+ alike 0\.0500", table)

@@ -21,7 +21,7 @@ SHARES = (1.0, 0.9, 0.8, 0.7, 0.5)
 
 
 @dataclass(frozen=True)
-class Abstention:
+class Risk:
     """What one candidate gains by not answering.
 
     Attributes:
@@ -38,7 +38,7 @@ class Abstention:
     curve: RiskCoverage
 
 
-def read(evidence: Evidence, choice: Choice) -> list[Abstention]:
+def read(evidence: Evidence, choice: Choice) -> list[Risk]:
     """The winner, and those tied with the best by the metric, best first."""
     tied = [some.name for some in choice.standings if some.tied and some.name != choice.winner]
     found = []
@@ -46,11 +46,11 @@ def read(evidence: Evidence, choice: Choice) -> list[Abstention]:
         candidate = evidence.named(name)
         curve = confidence.risk_coverage(candidate.confidence, candidate.outcome.predicted == evidence.actual)
         errors = [curve.at(share) for share in SHARES]
-        found.append(Abstention(name, "winner" if name == choice.winner else "tied", curve.area, errors, curve))
+        found.append(Risk(name, "winner" if name == choice.winner else "tied", curve.area, errors, curve))
     return found
 
 
-def draw(found: Sequence[Abstention]) -> Markup:
+def draw(found: Sequence[Risk]) -> Markup:
     """Draws the curves: the winner's strong, those of the tied thin behind it."""
     lines = {one.name: _line(one) for one in found}
     highest = max(error for line in lines.values() for _, error in line)
@@ -63,11 +63,11 @@ def draw(found: Sequence[Abstention]) -> Markup:
     return svg.picture(WIDTH, HEIGHT, description, *_axes(x, y), *parts)
 
 
-def _line(one: Abstention) -> list[tuple[float, float]]:
+def _line(one: Risk) -> list[tuple[float, float]]:
     return [(coverage, error) for coverage, error, _ in one.curve.thinned(_POINTS) if coverage >= _FEW]
 
 
-def _drawn(one: Abstention, line: Sequence[tuple[float, float]], x: svg.Scale, y: svg.Scale) -> Iterable[Markup]:
+def _drawn(one: Risk, line: Sequence[tuple[float, float]], x: svg.Scale, y: svg.Scale) -> Iterable[Markup]:
     path = " ".join(f"{x(coverage):.1f},{y(error):.1f}" for coverage, error in line)
     title = svg.element("title", f"{one.name}: area {one.area:.4f}")
     yield svg.element("polyline", title, points=path, class_=f"risk {one.kind}")
