@@ -16,6 +16,7 @@ NAMES = (
     "distillation",
     "ladder",
     "gate",
+    "calibration",
 )
 
 

@@ -13,11 +13,15 @@ from typing import Any
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
+from tasks import learned_rows, thresholds
 from tasks.ensemble import COMBINATION, MEMBERS
 from tasks.files import read_json, replacing, sha256
+from tasks.learned_rows import Hashes
 from tasks.model import CARD
 from tasks.rows import SPLITS
 from tasks.select import mistakes, template, wording
+from tasks.select.abstention import Abstention
+from tasks.select.abstention_words import sentences
 from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
@@ -35,12 +39,28 @@ _LIBRARIES = {
 }
 
 
-def write(root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams) -> None:
-    """Copies the winner's folder and adds `cleaning.json` and `README.md`."""
+def write(
+    root: Path,
+    evidence: Evidence,
+    choice: Choice,
+    examination: Examination,
+    learned: Hashes,
+    abstention: Abstention | None,
+    params: SelectParams,
+) -> None:
+    """Copies the winner's folder and adds `cleaning.json`, `learned_rows.npy`, `thresholds.json` and `README.md`.
+
+    Args:
+        learned: the hashes of the rows that it has learned from.
+        abstention: when it abstains; None for never, and then there is no `thresholds.json`.
+    """
     candidate = root / evidence.named(choice.winner).folder
     with replacing(root / SELECTED) as folder:
         shutil.copytree(candidate, folder)
         shutil.copyfile(root / RULES, folder / "cleaning.json")
+        learned_rows.write(folder, learned)
+        if abstention is not None:
+            thresholds.write(folder, abstention.thresholds)
         facts = {
             **_model_facts(folder, examination),
             **_class_facts(evidence, choice.winner),
@@ -55,6 +75,9 @@ def write(root: Path, evidence: Evidence, choice: Choice, examination: Examinati
             "choice_draws": choice.comparison.draws,
             "test": examination,
             "params": params,
+            "abstention": abstention,
+            "abstention_told": [] if abstention is None else sentences(abstention, params.level),
+            "learned": len(learned),
         }
         (folder / "README.md").write_text(template.render("card.md", **facts), encoding="utf-8")
 
@@ -62,13 +85,15 @@ def write(root: Path, evidence: Evidence, choice: Choice, examination: Examinati
 def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:
     describe = read_json(folder / CARD)
     parts = _parts(folder)
+    combinations = [read_json(file) for file in folder.rglob(COMBINATION)]
     return {
         "front_matter": _front_matter(describe, parts, examination),
         "model": describe,
         "parts": parts,
         "families": {part.card["family"] for part in parts},
         "method": read_json(folder / COMBINATION)["method"] if describe["family"] == "ensemble" else None,
-        "methods": {read_json(file)["method"] for file in folder.rglob(COMBINATION)},
+        "methods": {how["method"] for how in combinations},
+        "softened": any("temperature" in how for how in combinations),
         "folder": SELECTED.as_posix(),
         "trusted": _trusted(folder),
         "cleaning": rules_on(read_json(folder / "cleaning.json")),

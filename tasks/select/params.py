@@ -54,6 +54,19 @@ class Limits(Block):
     """The models allowed, by the word in `model`. An ensemble needs `ensemble` here, and the models of all members."""
 
 
+class AbstainParams(Block):
+    """How often the answers that the winner gives are to be right; it abstains from the others."""
+
+    precision: float = Field(ge=0.5, lt=1.0)
+    """Share of the answered rows that are right. A higher one makes it abstain more often."""
+    by: Literal["all", "class"] = "all"
+    """`all`: one threshold for all answers; `class`: one for each predicted class, which is to reach the precision by
+    itself. Classes that too few rows are taken for have that of all."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1.0)
+    """That the precision is reached, for other texts like these. A higher one makes it abstain more often, and takes
+    more rows: at least log(1 - confidence) / log(precision), 59 of them for 0.95 and 0.95."""
+
+
 class SelectParams(Block):
     """How the best candidate is chosen."""
 
@@ -84,6 +97,8 @@ class SelectParams(Block):
     cost_tolerance: float = Field(default=1.25, ge=1.0, le=100.0)
     """Costs up to this factor above the lowest count as equal, and among equals the better metric wins.
     Take 2 or more with a measured cost, so that noise does not decide."""
+    abstain: AbstainParams | None = None
+    """When the winner abstains from an answer; null for never."""
 
     @model_validator(mode="after")
     def _test_fits_the_metric(self) -> Self:

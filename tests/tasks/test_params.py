@@ -115,6 +115,10 @@ WRONG = [
     ("ensembles.blend.method", "median",
      "ensembles.blend.method: expected one of vote, mean, weighted, stack, given 'median'"),
     ("ensembles.blend.C", 1.0, "ensembles.blend.C: expected no such key, given 1.0"),
+    ("ensembles.blend.calibration", "platt",
+     "ensembles.blend.calibration: expected 'temperature' or 'none', given 'platt'"),
+    ("select.abstain", {"precision": 0.4},
+     "select.abstain.precision: expected greater than or equal to 0.5, given 0.4"),
     ("ensembles.frozen", {"members": ["linear_svm", "frozen"], "method": "mean"},
      "ensembles.frozen: expected a name that none of candidates has, given 'frozen'"),
     ("ingest.columns.keep", ["row"], "ingest.columns.keep: expected columns of other names than id, text, label, time, "

@@ -49,6 +49,12 @@ ENSEMBLES = {
 }
 
 
+SOFTENED = {
+    "mean": Combination("mean", temperature=0.4),
+    "stack": Combination("stack", regression=stacked_regression(members=4), temperature=2.5),
+}
+
+
 def write(root: Path, family: str, encoder: Path) -> None:
     if family == "sklearn":
         write_model(root, "winner")
@@ -131,6 +137,20 @@ def test_the_cards_code_of_an_ensemble_gives_the_same_probabilities(
     own = model.load(tmp_path / "models/ensembles/winner", threads=1).predict_proba([MIXED])
     assert names["probabilities"] == pytest.approx(own, abs=1e-6)
     assert names["labels"] == list(CLASSES)
+
+
+@pytest.mark.parametrize("method", SOFTENED)
+def test_the_cards_code_applies_the_temperature_of_an_ensemble(
+    tmp_path: Path, tiny_encoder: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = code_of(ensemble_card(tmp_path, tiny_encoder, SOFTENED[method]))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code.replace('"a text"', repr(MIXED)), names)
+    own = model.load(tmp_path / "models/ensembles/winner", threads=1).predict_proba([MIXED])
+    assert names["probabilities"] == pytest.approx(own, abs=1e-6)
+    exec(code.replace('"a text"', repr(MIXED)).replace('how.get("temperature", 1.0)', "1.0"), names)
+    assert abs(names["probabilities"] - own).max() > 0.01, "the temperature acts"
 
 
 def test_a_text_without_a_known_word_is_answered_alike_by_the_onnx_code(
