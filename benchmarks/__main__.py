@@ -18,6 +18,7 @@ NAMES = (
     "ladder",
     "gate",
     "labels",
+    "calibration",
 )
 
 

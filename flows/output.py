@@ -130,7 +130,7 @@ def _schema(columns: dict[str, list[Any]]) -> pa.Schema:
 
 
 def _plain(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list | bool) else value
 
 
 def _other_columns(path: Path, new: list[str]) -> BadInput:

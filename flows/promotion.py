@@ -12,10 +12,12 @@ from typing import Any
 
 from flows import champion, links
 from flows.registry import Appointment, Registry
+from tasks import learned_rows
 from tasks.errors import BadInput, RegraftError
 from tasks.files import read_json, sha256
 
 SELECTED, SELECTION = Path("models/selected"), Path("reports/selection.json")
+_OF_SELECTION = ("README.md", learned_rows.FILE)
 _PIPELINE = ("dvc.lock", "dvc.yaml", "params.yaml")
 """What `--commit` commits: the files that say what a model was made of."""
 
@@ -182,9 +184,14 @@ def _changes(registry: Registry) -> list[str]:
 
 
 def _is_champion(root: Path) -> bool:
-    """Whether the selected model is the champion to the byte, but for its card, which tells of the last selection."""
+    """Whether the selected model is the champion to the byte, but for what tells of the last selection.
+
+    That is its card, and the list of its rows: a model that came out the same again has learned nothing else.
+    """
     files = [path.relative_to(root / SELECTED) for path in (root / SELECTED).rglob("*") if path.is_file()]
-    pairs = [(root / SELECTED / file, root / champion.FOLDER / file) for file in files if file.name != "README.md"]
+    pairs = [
+        (root / SELECTED / file, root / champion.FOLDER / file) for file in files if file.name not in _OF_SELECTION
+    ]
     return all(theirs.is_file() and sha256(own) == sha256(theirs) for own, theirs in pairs)
 
 

@@ -1,7 +1,8 @@
 """`regraft score`: streams texts through the champion, or the selected model as long as there is none."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from flows.output import Row, Writer, writing
-from tasks import block, compute, model
+from tasks import block, compute, model, thresholds
 from tasks.errors import BadInput
 from tasks.files import read_json
 from tasks.ingest.params import IngestParams
@@ -17,10 +18,12 @@ from tasks.ingest.places import FORMATS
 from tasks.ingest.raw import RawRecord, Rejection
 from tasks.ingest.readers import ReadOptions, read_records
 from tasks.rules import Rules
+from tasks.thresholds import Thresholds
 
 CHAMPION, SELECTED = Path("models/champion"), Path("models/selected")
 CLEANING = "cleaning.json"
 _CHUNK = 1024  # rows; memory holds one chunk at a time
+_NAMED = 5  # classes that the summary names
 
 
 def in_use(root: Path) -> Path:
@@ -34,6 +37,9 @@ class Scorer:
     Args:
         root: the workspace.
 
+    Attributes:
+        thresholds: below which the model abstains; None if it has none.
+
     Raises:
         BadInput: if no model was selected yet.
     """
@@ -43,6 +49,7 @@ class Scorer:
         folder = in_use(root)
         self._model = model.load(root / folder, resources.threads, resources.device)
         self._rules = Rules.model_validate(read_json(root / folder / CLEANING))
+        self.thresholds = thresholds.read(root / folder)
 
     def score(self, texts: list[Any]) -> list[tuple[str | None, float | None]]:
         """Label and confidence of each text, None for what holds no text."""
@@ -59,6 +66,7 @@ class Scorer:
 def score(root: Path, source: str, target: Path) -> None:
     """Writes the rows of `source` with two more columns, `predicted` and `confidence`.
 
+    Where the model has thresholds for abstaining, there is a third, `abstained`; `predicted` is filled all the same.
     Rows without text keep their place, without a label. What cannot be read as a row goes to
     `<target>.rejected.jsonl` with the reason. Columns of the input that bear those names keep them; ours then
     end in `_2`.
@@ -87,6 +95,8 @@ def score(root: Path, source: str, target: Path) -> None:
     if not counts.rejected:
         aside.unlink()
     print(_summary(root, target, counts, aside))
+    if scorer.thresholds is not None:
+        print(_abstained(scorer.thresholds, counts))
 
 
 def _options(source: str, ingest: IngestParams) -> ReadOptions:
@@ -109,6 +119,7 @@ class _Counts:
     written: int = 0
     blank: int = 0
     rejected: int = 0
+    abstained: Counter[str] = field(default_factory=Counter)
 
 
 def _score_all(
@@ -122,7 +133,9 @@ def _score_all(
         rows = [item.values for item in chunk if isinstance(item, RawRecord)]
         results = scorer.score([row.get(column) for row in rows])
         if rows:
-            writer.write([_with_result(row, *result) for row, result in zip(rows, results, strict=True)])
+            found = [_result(scorer.thresholds, *result) for result in results]
+            writer.write([_with_result(row, result) for row, result in zip(rows, found, strict=True)])
+            counts.abstained.update(result["predicted"] for result in found if result.get("abstained"))
         counts.written += len(rows)
         counts.rejected += len(bad)
         counts.blank += sum(label is None for label, _ in results)
@@ -132,9 +145,32 @@ def _score_all(
     return counts
 
 
-def _with_result(row: Row, label: str | None, confidence: float | None) -> Row:
-    names = [name if name not in row else f"{name}_2" for name in ("predicted", "confidence")]
-    return {**row, names[0]: label, names[1]: confidence}
+def _result(found: Thresholds | None, label: str | None, confidence: float | None) -> Row:
+    """The columns that are added to a row."""
+    result: Row = {"predicted": label, "confidence": confidence}
+    if found is not None:
+        result["abstained"] = None if label is None or confidence is None else found.abstains(label, confidence)
+    return result
+
+
+def _with_result(row: Row, result: Row) -> Row:
+    return {**row, **{name if name not in row else f"{name}_2": value for name, value in result.items()}}
+
+
+def _abstained(found: Thresholds, counts: _Counts) -> str:
+    """From how many rows the model abstains, and what it would have said of them."""
+    if not found.reached:
+        return (
+            f"No row is marked in the column `abstained`: no threshold was shown to make {found.precision:.3g} of the "
+            "answers right (reports/report.html says what can be reached)."
+        )
+    number = counts.abstained.total()
+    told = f"It abstains from {number:,} of them (`abstained` is true there)"
+    if not number:
+        return f"{told}."
+    most = [f"{label} ({count:,})" for label, count in counts.abstained.most_common(_NAMED)]
+    rest = len(counts.abstained) - len(most)
+    return f"{told}, where it would say {', '.join(most)}{f' and {rest} other classes' if rest else ''}."
 
 
 def _summary(root: Path, target: Path, counts: _Counts, aside: Path) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tasks.temperature import softened
+
 Method = Literal["vote", "mean", "weighted", "stack"]
 Probabilities = npt.NDArray[np.float64]
 
@@ -28,11 +30,13 @@ class Combination:
     Attributes:
         weights: with `weighted`, one a model; none is negative, and they sum to 1.
         regression: with `stack`, fitted to what `stacked` gives; its `classes_` are labels.
+        temperature: what the logarithms of the combined probabilities are divided by; 1 leaves them as they are.
     """
 
     method: Method
     weights: tuple[float, ...] = ()
     regression: Any = None
+    temperature: float = 1.0
 
     def __call__(self, parts: Sequence[Probabilities], labels: Sequence[str]) -> Probabilities:
         """Combines the models' probabilities.
@@ -43,6 +47,10 @@ class Combination:
         Returns:
             Probabilities [rows, classes], each row summing to 1.
         """
+        mixed = self._mixed(parts, labels)
+        return mixed if self.temperature == 1.0 else softened(mixed[None], self.temperature)
+
+    def _mixed(self, parts: Sequence[Probabilities], labels: Sequence[str]) -> Probabilities:
         if self.method == "vote":
             return _votes(parts)
         if self.method == "stack":

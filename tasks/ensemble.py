@@ -3,7 +3,8 @@
 The folder holds, beside `candidate.json`,
 
 - `members/<name>/`: each member, a whole saved model (see tasks/model.py) with cleaning rules of its own;
-- `combination.json`: the names of the members in their order, the method, and with `weighted` the weights;
+- `combination.json`: the names of the members in their order, the method, with `weighted` the weights, and of a
+  calibrated ensemble the temperature;
 - with `stack` `regression.skops`: from the logarithms of all members' probabilities to classes.
 """
 
@@ -63,6 +64,8 @@ def write(folder: Path, members: Sequence[str], combination: Combination) -> Non
     how: dict[str, Any] = {"members": list(members), "method": combination.method}
     if combination.method == "weighted":
         how["weights"] = list(combination.weights)
+    if combination.temperature != 1.0:
+        how["temperature"] = combination.temperature
     if combination.method == "stack":
         from tasks import estimator
 
@@ -83,12 +86,15 @@ def read(folder: Path) -> tuple[list[str], Combination]:
     names, weights = [str(name) for name in how["members"]], tuple(map(float, how.get("weights", ())))
     if how["method"] == "weighted" and len(weights) != len(names):
         raise _unfit(folder, f"a weight for each of {len(names)} members", f"{len(weights)} weights")
+    temperature = float(how.get("temperature", 1.0))
+    if not temperature > 0:
+        raise _unfit(folder, "a temperature above 0", f"{temperature:g}")
     regression = None
     if how["method"] == "stack":
         from tasks import estimator
 
         regression = estimator.load(folder / REGRESSION)
-    return names, Combination(how["method"], weights, regression)
+    return names, Combination(how["method"], weights, regression, temperature)
 
 
 def _share_of(report: Callable[[int], Any], number: int, texts: int, members: int) -> Callable[[int], Any]:

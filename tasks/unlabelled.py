@@ -1,6 +1,5 @@
 """Texts without labels, of the train rows and of files; none is the text of a validation or test row, or nearly so."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from tasks import rows, texts
 from tasks.files import read_json
 from tasks.near import NearIndex
+from tasks.plain_form import plain_form
 from tasks.progress import Progress, log
 from tasks.rules import Rules
 
@@ -77,18 +77,18 @@ class _Secret:
         self._index = NearIndex(_THRESHOLD, _SHINGLE)
         for split in ("validation", "test"):
             for text in rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text"):
-                plain = _plain(text)
+                plain = plain_form(text)
                 if near and plain not in self._plain:
                     self._index.add(len(self._plain), self._index.sketch(plain))
                 self._plain.add(plain)
 
     def holds(self, text: str) -> bool:
         """Whether a text is one of them, but for case, punctuation, white space and Unicode compatibility forms."""
-        return _plain(text) in self._plain
+        return plain_form(text) in self._plain
 
     def holds_near(self, text: str) -> bool:
         """Whether a text is a near duplicate of one of them."""
-        return bool(self._index.near(self._index.sketch(_plain(text))))
+        return bool(self._index.near(self._index.sketch(plain_form(text))))
 
 
 def _cleaned(root: Path, files: Sequence[Path]) -> Iterator[str]:
@@ -96,9 +96,3 @@ def _cleaned(root: Path, files: Sequence[Path]) -> Iterator[str]:
         rules = Rules.model_validate(read_json(root / _FOLDER / "rules.json"))
         for file in files:
             yield from map(rules.apply, texts.read(file))
-
-
-def _plain(text: str) -> str:
-    """A text without all that a copy of it may differ in; only punctuation stays where there is nothing else."""
-    spaceless = "".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return "".join(one for one in spaceless if not unicodedata.category(one).startswith("P")) or spaceless

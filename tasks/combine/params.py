@@ -12,6 +12,9 @@ class _Ensemble(Block):
 
     members: Annotated[list[str], Field(min_length=2)]
     """Names of candidates, at least two. More are slower and larger, each as much as it is by itself."""
+    calibration: Literal["temperature", "none"] = "temperature"
+    """`temperature`: one number by which the logarithms of the combined probabilities are divided, fitted to the
+    ensemble's own out-of-fold predictions and kept if it helps; shares of votes stay as they are. `none`: nothing."""
 
     @field_validator("members")
     @classmethod

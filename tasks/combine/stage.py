@@ -13,8 +13,9 @@ import numpy as np
 from tasks import block, compute, ensemble, model, predictions, rows
 from tasks.combination import Combination
 from tasks.combine import members
+from tasks.combine.calibration import calibrate
 from tasks.combine.fitting import cross_fitted, fit
-from tasks.combine.members import CANDIDATES, Members, OutOfFold
+from tasks.combine.members import CANDIDATES, Members
 from tasks.combine.params import FITTED, METHODS, EnsembleParams
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.files import replacing, write_json
@@ -43,15 +44,18 @@ def run(root: Path, item: str | None, record: Record) -> None:
         if params.method in FITTED:
             raise _unfounded(root, item, params, group)
         combination, probabilities = Combination(params.method), np.empty((0, len(group.labels)))
+        actual, parts = np.array([], dtype=str), []
     else:
         record.rows_in = record.rows_out = len(known.ids)
-        combination = fit(params, known.parts, group.labels, known.actual)
-        parts = folds(known.actual, known.folds, computing.seed)
-        probabilities = cross_fitted(params, known.parts, group.labels, known.actual, parts)
-    _write_model(root, item, params, group, combination, known)
-    ids, actual = (known.ids, known.actual.tolist()) if known is not None else ([], [])
+        actual = known.actual
+        combination = fit(params, known.parts, group.labels, actual)
+        parts = folds(actual, known.folds, computing.seed)
+        probabilities = cross_fitted(params, known.parts, group.labels, actual, parts)
+    combination, probabilities, notes = calibrate(params, combination, probabilities, group.labels, actual, parts)
+    _write_model(root, item, params, group, combination, ({} if known is None else {"folds": known.folds}) | notes)
+    ids = [] if known is None else known.ids
     with replacing(root / "predictions/combined" / f"{item}.parquet") as partial:
-        rows.write(partial, predictions.build(ids, "train", actual, group.labels, probabilities))
+        rows.write(partial, predictions.build(ids, "train", actual.tolist(), group.labels, probabilities))
     costs = {
         "combine_seconds": round(time.perf_counter() - started, 3),
         "peak_memory_mb": round(peak_memory_mb(), 1),
@@ -77,7 +81,7 @@ def _unfounded(root: Path, item: str, params: EnsembleParams, group: Members) ->
 
 
 def _write_model(
-    root: Path, item: str, params: EnsembleParams, group: Members, combination: Combination, known: OutOfFold | None
+    root: Path, item: str, params: EnsembleParams, group: Members, combination: Combination, notes: dict[str, Any]
 ) -> None:
     with replacing(root / "models/ensembles" / item) as folder:
         for name in group.names:
@@ -92,7 +96,7 @@ def _write_model(
             recipe={"model": "ensemble", **params.model_dump()},
             features={},
             search=None,
-            notes={} if known is None else {"folds": known.folds},
+            notes=notes,
         )
 
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from tasks.finetune import processes, temperature
+from tasks import temperature
+from tasks.finetune import processes
 from tasks.finetune.cross_validation import OutOfFold
 from tasks.finetune.params import CandidateParams, TransformerParams
-from tasks.finetune.temperature import Found, Part
 from tasks.finetune.trainer import Fitted, Trainer
 from tasks.finetune.transfer import NONE
 from tasks.progress import log
+from tasks.temperature import Found, Part
 
 _HALVES = 3  # tells the division of the validation rows from others with the same seed
-_DIGITS = 6  # of a log loss in the card
 
 
 def calibrate(trainer: Trainer[Any], fitted: Fitted, params: CandidateParams, held: OutOfFold) -> OutOfFold:
@@ -42,11 +42,11 @@ def calibrate(trainer: Trainer[Any], fitted: Fitted, params: CandidateParams, he
     source, found = "out-of-fold", of_folds
     if not held.parts or warm:
         source, found = "validation", temperature.find(_halves(trainer, fitted))
-    fitted.notes["calibration"] = _notes(found, source)
+    fitted.notes["calibration"] = temperature.notes(found, source)
     if found is not None and found.helps:
         fitted.soften(found.temperature)
     if processes.is_main():
-        log(f"calibration: {_told(found, source)}")
+        log(f"calibration: {temperature.told(found, source)}")
     return held if of_folds is None or not of_folds.helps else _softened(held, of_folds)
 
 
@@ -63,30 +63,3 @@ def _softened(held: OutOfFold, found: Found) -> OutOfFold:
     for part, own in zip(held.parts, found.crosswise, strict=True):
         probabilities[part.rows] = temperature.softened(part.members, own)
     return replace(held, probabilities=probabilities)
-
-
-def _notes(found: Found | None, source: str) -> dict[str, Any]:
-    """What the card says: rows are those that the temperature was fitted to, losses are in nats a row."""
-    if found is None:
-        return {"kept": False, "reason": f"too few {source} rows", "rows": source}
-    reason = {} if found.helps else {"reason": "rows that the temperature was not fitted to gain nothing by it"}
-    changed = {"changed_rows": found.changed} if found.changed else {}
-    return {
-        "kept": found.helps,
-        **reason,
-        "temperature": found.temperature,
-        "rows": source,
-        "count": found.count,
-        "log_loss": round(found.before, _DIGITS),
-        "log_loss_calibrated": round(found.after, _DIGITS),
-        "log_loss_cross_checked": round(found.crossed, _DIGITS),
-        **changed,
-    }
-
-
-def _told(found: Found | None, source: str) -> str:
-    if found is None:
-        return f"none, as there are too few {source} rows"
-    losses = f"log loss {found.before:.4f} without, {found.crossed:.4f} with, cross-checked"
-    kept = "kept" if found.helps else "not kept"
-    return f"temperature {found.temperature:.4g} of {found.count:,} {source} rows {kept}: {losses}"

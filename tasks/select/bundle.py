@@ -13,15 +13,18 @@ from typing import Any
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
-from tasks import cleaning
+from tasks import cleaning, learned_rows, thresholds
 from tasks.compute import Compute
 from tasks.ensemble import COMBINATION, MEMBERS
 from tasks.errors import BadInput
 from tasks.files import read_json, replacing, sha256
+from tasks.learned_rows import Hashes
 from tasks.model import CARD
 from tasks.progress import log
 from tasks.rows import SPLITS
 from tasks.select import behaviour, mistakes, packages, template, wording
+from tasks.select.abstention import Abstention
+from tasks.select.abstention_words import sentences
 from tasks.select.choice import Choice
 from tasks.select.evidence import Evidence
 from tasks.select.examination import Examination
@@ -44,9 +47,21 @@ _LIBRARIES = {
 
 
 def write(
-    root: Path, evidence: Evidence, choice: Choice, examination: Examination, params: SelectParams, computing: Compute
+    root: Path,
+    evidence: Evidence,
+    choice: Choice,
+    examination: Examination,
+    learned: Hashes,
+    abstention: Abstention | None,
+    params: SelectParams,
+    computing: Compute,
 ) -> None:
-    """Copies the winner's folder; adds its ONNX form, the cleaning rules with what applies them, and `README.md`."""
+    """Copies the winner's folder; adds its ONNX form, cleaning rules, `learned_rows.npy`, `thresholds.json`, and a card.
+
+    Args:
+        learned: the hashes of the rows that it has learned from.
+        abstention: when it abstains; None for never, and then there is no `thresholds.json`.
+    """
     candidate = root / evidence.named(choice.winner).folder
     with replacing(root / SELECTED) as folder:
         shutil.copytree(candidate, folder)
@@ -54,6 +69,9 @@ def write(
             _add_onnx(folder, computing.threads)
         shutil.copyfile(root / RULES, folder / "cleaning.json")
         shutil.copyfile(Path(cleaning.__file__), folder / "cleaning.py")
+        learned_rows.write(folder, learned)
+        if abstention is not None:
+            thresholds.write(folder, abstention.thresholds)
         facts = {
             "seed": computing.seed,
             "threads": computing.threads,
@@ -71,6 +89,9 @@ def write(
             "choice_draws": choice.comparison.draws,
             "test": examination,
             "params": params,
+            "abstention": abstention,
+            "abstention_told": [] if abstention is None else sentences(abstention, params.level),
+            "learned": len(learned),
         }
         (folder / "README.md").write_text(template.render("card.md", **facts), encoding="utf-8")
 
@@ -94,6 +115,7 @@ def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:
     parts = _parts(folder)
     has_onnx = (folder / ONNX).is_dir()
     cards = [describe, *(part.card for part in parts)]
+    combinations = [read_json(file) for file in folder.rglob(COMBINATION)]
     return {
         "onnx": has_onnx,
         "packages": packages.needed(cards, [read_json(folder / "cleaning.json")], has_onnx=has_onnx),
@@ -104,7 +126,8 @@ def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:
         "parts": parts,
         "families": {part.card["family"] for part in parts},
         "method": read_json(folder / COMBINATION)["method"] if describe["family"] == "ensemble" else None,
-        "methods": {read_json(file)["method"] for file in folder.rglob(COMBINATION)},
+        "methods": {how["method"] for how in combinations},
+        "softened": any("temperature" in how for how in combinations),
         "folder": SELECTED.as_posix(),
         "trusted": _trusted(folder),
         "cleaning": rules_on(read_json(folder / "cleaning.json")),

@@ -1,26 +1,29 @@
 """The champion: the model in service, and how the winner fares against it."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tasks import links
+from tasks import learned_rows, links, thresholds
 from tasks.compute import Compute
 from tasks.errors import BadInput
 from tasks.files import read_json, replacing, sha256
+from tasks.learned_rows import Hashes
 from tasks.model import CARD
 from tasks.rules import Rules
 from tasks.scores import Floats, summary
-from tasks.select import changes
+from tasks.select import changes, unseen
 from tasks.select.changes import ClassChange, Flip
 from tasks.select.examination import Answers, Questions, answer
 from tasks.select.params import SelectParams
+from tasks.select.unseen import Unseen
 from tasks.select.verdict import Match, Verdict, judge
 from tasks.select.verdict_params import VerdictParams
+from tasks.thresholds import Thresholds
 
 NONE = "none\n"
 """What the link holds where no model is in service."""
@@ -57,6 +60,7 @@ class Contest:
         measures: of champion and challenger by name, on the rows that they were compared on; empty if on none.
         classes: what changes in each class, those that lose most recall first.
         flips: the first of the rows that the champion has right and the challenger wrong.
+        unseen: which test rows neither has learned from; None if nothing was compared.
     """
 
     verdict: Verdict
@@ -64,6 +68,7 @@ class Contest:
     measures: tuple[dict[str, float], ...] = ()
     classes: tuple[ClassChange, ...] = ()
     flips: tuple[Flip, ...] = ()
+    unseen: Unseen | None = None
 
     @property
     def lost(self) -> list[ClassChange]:
@@ -86,10 +91,12 @@ class Contest:
         if self.champion is None:
             return None
         measures = dict(zip(("test", "challenger"), self.measures, strict=False))
+        left_out = None if self.unseen is None else self.unseen.as_json()
         classes = [vars(one) for one in self.classes]
         return {
             "version": self.champion.version,
             "name": self.champion.name,
+            "left_out": left_out,
             **measures,
             **self.verdict.as_json(),
             "positive_flips": self.positive_flips,
@@ -116,38 +123,68 @@ def contest(
     winner: Path,
     questions: Questions,
     answers: Answers,
+    learned: Hashes,
+    abstaining: Thresholds | None,
     params: SelectParams,
     demands: VerdictParams,
     computing: Compute,
 ) -> Contest:
-    """Lets the champion answer the same rows, and judges.
+    """Lets the champion answer the test rows that neither of the two has learned from, and judges.
 
     Args:
         winner: folder of its model.
-        answers: of the winner.
+        answers: of the winner, to all test rows.
+        learned: the hashes of the rows that the winner has learned from.
+        abstaining: its thresholds, None without.
     """
     champion = read(root)
     if champion is None:
-        told = "There is no champion yet that it would have to beat."
-        return Contest(Verdict("PROMOTE", "there is no champion yet", [told]))
+        none = "There is no champion yet that it would have to beat."
+        return Contest(Verdict("PROMOTE", "there is no champion yet", [none]))
     if _is_same(root, champion, winner):
-        reason = f"It is the champion {champion.version} itself, so that nothing would change."
-        return Contest(Verdict("HOLD", "it is the champion itself", [reason]), champion)
+        same = _same_reason(champion, abstaining)
+        return Contest(Verdict("HOLD", "it is the champion itself", [same]), champion)
     # The rows were cleaned as they are now; the champion wants what it was trained on.
     clean = Rules.model_validate(read_json(champion.folder / _CLEANING)).apply
-    theirs = answer(questions, champion.folder, computing, clean, "test rows by the champion")
-    match = match_of(questions.labels, theirs, answers)
+    found = unseen.find(questions.texts, learned_rows.read(champion.folder), clean, learned)
+    told = found.sentences(champion.version)
+    if found.left_out and len(found.rows) < demands.unseen_rows:
+        reason = (
+            f"{len(found.rows):,} test rows are left that neither has learned from, fewer than the "
+            f"{demands.unseen_rows:,} that a comparison needs (verdict.unseen_rows), so the champion stays."
+        )
+        short = "too few test rows are left that neither has learned from"
+        return Contest(Verdict("HOLD", short, [*told, reason]), champion, unseen=found)
+    match = _match(champion, questions, answers, found, clean, computing)
     verdict = judge(match, demands, params.metric, draws=params.draws, seed=computing.seed)
+    flips = tuple(int(row) for row in found.rows[list(verdict.flips)])  # as numbers of all test rows
+    verdict = replace(verdict, reasons=[*told, *verdict.reasons], flips=flips)
     if not verdict.rows:
-        return Contest(verdict, champion)
+        return Contest(verdict, champion, unseen=found)
     actual, champions, challengers, classes = match.on_shared()
     return Contest(
         verdict,
         champion,
         measures=tuple(summary(actual, some, classes) for some in (champions, challengers)),
         classes=tuple(changes.by_class(match)),
+        unseen=found,
         flips=tuple(changes.flips(verdict.flips[:_SHOWN], questions, answers)),
     )
+
+
+def _match(
+    champion: Champion,
+    questions: Questions,
+    answers: Answers,
+    found: Unseen,
+    clean: Callable[[str], str],
+    computing: Compute,
+) -> Match:
+    """Both models' answers to the rows that neither has learned from."""
+    kept = found.rows.tolist()
+    ids, texts, labels = ([some[row] for row in kept] for some in (questions.ids, questions.texts, questions.labels))
+    theirs = answer(Questions(ids, texts, labels), champion.folder, computing, clean, "test rows by the champion")
+    return match_of(labels, theirs, replace(answers, probabilities=answers.probabilities[found.rows]))
 
 
 def match_of(labels: Sequence[str], champion: Answers, challenger: Answers) -> Match:
@@ -181,3 +218,14 @@ def _is_same(root: Path, champion: Champion, winner: Path) -> bool:
     pairs = [(winner / file, champion.folder / file) for file in files]
     pairs.append((root / RULES, champion.folder / _CLEANING))
     return all(theirs.is_file() and sha256(own) == sha256(theirs) for own, theirs in pairs)
+
+
+def _same_reason(champion: Champion, abstaining: Thresholds | None) -> str:
+    """Why a winner that answers as the champion does is not promoted by itself."""
+    itself = f"It is the champion {champion.version} itself"
+    if thresholds.read(champion.folder) == abstaining:
+        return f"{itself}, so that nothing would change."
+    return (
+        f"{itself}, but for the thresholds below which it abstains. `regraft promote --force --reason ...` puts the "
+        "new ones into service."
+    )

@@ -55,6 +55,19 @@ class Limits(Block):
     """The models allowed, by the word in `model`. An ensemble needs `ensemble` here, and the models of all members."""
 
 
+class AbstainParams(Block):
+    """How often the answers that the winner gives are to be right; it abstains from the others."""
+
+    precision: float = Field(ge=0.5, lt=1.0)
+    """Share of the answered rows that are right. A higher one makes it abstain more often."""
+    by: Literal["all", "class"] = "all"
+    """`all`: one threshold for all answers; `class`: one for each predicted class, which is to reach the precision by
+    itself. Classes that too few rows are taken for have that of all."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1.0)
+    """That the precision is reached, for other texts like these. A higher one makes it abstain more often, and takes
+    more rows: at least log(1 - confidence) / log(precision), 59 of them for 0.95 and 0.95."""
+
+
 class SelectParams(Block):
     """How the best candidate is chosen."""
 
@@ -91,6 +104,9 @@ class SelectParams(Block):
     onnx: bool = True
     """Whether a winner that is a fine-tuned encoder is also written to `models/selected/onnx/`, as ONNX with weights of
     32 bits. That doubles the size of `models/selected/`."""
+
+    abstain: AbstainParams | None = None
+    """When the winner abstains from an answer; null for never."""
 
     @model_validator(mode="after")
     def _test_fits_the_metric(self) -> Self:

@@ -28,6 +28,8 @@ from tasks.select import (
     wording,
 )
 from tasks.select import ladder as ladders
+from tasks.select.abstention import Abstention
+from tasks.select.abstention_words import sentences
 from tasks.select.adaptation import Adapted
 from tasks.select.champion import Contest
 from tasks.select.choice import Choice
@@ -49,6 +51,7 @@ def selection(
     contest: Contest,
     params: SelectParams,
     adapted: Sequence[Adapted] = (),
+    abstention: Abstention | None = None,
 ) -> dict[str, Any]:
     """The content of `reports/selection.json`."""
     return {
@@ -67,6 +70,7 @@ def selection(
         "pareto": {front.cost: front.names for front in pareto.fronts(evidence, choice, params.metric)},
         "adaptation": [one.as_json() for one in adapted],
         "test": examination.as_json(),
+        "abstention": abstention.as_json() if abstention is not None else None,
         "champion": contest.as_json(),
     }
 
@@ -82,6 +86,7 @@ def write(
     review: Review,
     adapted: Sequence[Adapted] = (),
     ladder: Ladder | None = None,
+    abstention: Abstention | None = None,
 ) -> None:
     """Writes all three reports.
 
@@ -91,6 +96,7 @@ def write(
         review: rows that a person should look at.
         adapted: what is known of the adapted encoders.
         ladder: what each strategy gives, None where no ladder has been made.
+        abstention: when the winner abstains, None for never.
     """
     # One of other rows would be read as if it were of these.
     stale = ladder is not None and not ladders.is_current(ladder, root, params.metric)
@@ -98,12 +104,15 @@ def write(
     facts = _facts(root, evidence, choice, examination, params, declared)
     facts["headline"] = headline.write(choice.winner, examination, contest, params.metric)
     facts |= {"contest": contest, "adapted": adapted, "ladder": ladder, "review": review}
+    facts["abstention"] = abstention
+    facts["abstention_told"] = [] if abstention is None else sentences(abstention, params.level)
     facts["ladder_note"] = ladders.STALE if stale else None
     facts["ladder_picture"] = None if ladder is None else ladder_picture.draw(ladder)
     for name in ("report.md", "report.html"):
         with replacing(root / FOLDER / name) as partial:
             partial.write_text(template.render(name, **facts), encoding="utf-8")
-    write_json(root / FOLDER / "selection.json", selection(evidence, choice, examination, contest, params, adapted))
+    found = selection(evidence, choice, examination, contest, params, adapted, abstention)
+    write_json(root / FOLDER / "selection.json", found)
 
 
 def _standing(evidence: Evidence, standing: Standing, params: SelectParams) -> dict[str, Any]:

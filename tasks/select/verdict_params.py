@@ -20,3 +20,6 @@ class VerdictParams(Block):
     negative_flips: float = Field(default=0.05, ge=0, le=1)
     """The largest share of the test rows that the champion has right and the new model wrong. Lower spares people more
     surprises, and keeps the champion longer; 1 for no limit."""
+    unseen_rows: int = Field(default=50, ge=1)
+    """Test rows that neither model has learned from, at least, where others had to be left out because one of them has
+    (after another split, say). With fewer the verdict is HOLD. More make that comparison surer, and rarer."""

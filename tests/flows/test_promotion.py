@@ -340,3 +340,14 @@ def test_a_workspace_below_the_repository_has_tags_of_its_own(tmp_path: Path, mo
     registry = Registry(tmp_path / "team")
     assert (registry.name, registry.tag) == ("team:model", "team=model")
     assert registry.appointments() == []
+
+
+def test_what_tells_of_the_last_selection_alone_makes_no_other_model(tmp_path: Path) -> None:
+    for place in (promotion.SELECTED, champion.FOLDER):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "model.txt").write_text("one")
+        for name in ("README.md", "learned_rows.npy"):
+            (tmp_path / place / name).write_text(str(place))
+    assert promotion._is_champion(tmp_path)
+    (tmp_path / promotion.SELECTED / "thresholds.json").write_text("{}")
+    assert not promotion._is_champion(tmp_path), "it abstains otherwise"

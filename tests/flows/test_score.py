@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from flows import score as scoring
 from flows.score import Scorer, score
-from tasks import ensemble, model
+from tasks import ensemble, model, thresholds
 from tasks.combination import Combination
 from tasks.embed import stage as embed
 from tasks.errors import BadInput
@@ -21,6 +22,7 @@ from tasks.files import read_json, write_json
 from tasks.finetune import stage as finetune
 from tasks.records import Record
 from tasks.rules import Rules
+from tasks.thresholds import Thresholds
 from tests import tiny
 
 TEXTS = [text for text, _ in tiny.texts(30, 9)]
@@ -79,6 +81,51 @@ def test_rows_keep_their_columns_and_order_and_get_the_model_s_answer(scored: Pa
     assert [{name: row[name] for name in rows[0]} for row in out] == rows
     assert [row["predicted"] for row in out] == [saved.labels[index] for index in probabilities.argmax(axis=1)]
     assert [float(row["confidence"]) for row in out] == pytest.approx(probabilities.max(axis=1).tolist())
+
+
+def abstaining(root: Path, threshold: float | None) -> list[dict[str, str]]:
+    """Scores the texts with this threshold for all classes."""
+    labels = read_json(root / "models/selected/candidate.json")["labels"]
+    thresholds.write(root / "models/selected", Thresholds(0.9, 0.95, "all", dict.fromkeys(labels, threshold)))
+    rows = [{"id": f"T{number}", "message": text} for number, text in enumerate([*TEXTS, " "])]
+    score(root, str(write_csv(root / "new.csv", rows)), root / "out.csv")
+    return read_csv(root / "out.csv")
+
+
+def test_a_model_with_thresholds_says_where_it_abstains_and_what_it_would_say(
+    scored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = model.load(scored / "models/selected", threads=1)
+    sure = saved.predict_proba(TEXTS).max(axis=1)
+    values = sorted(set(sure.round(6).tolist()))
+    threshold = (values[len(values) // 3] + values[len(values) // 3 + 1]) / 2
+    out = abstaining(scored, threshold)
+    assert list(out[0]) == ["id", "message", "predicted", "confidence", "abstained"]
+    assert [row["abstained"] for row in out] == [*("true" if one < threshold else "false" for one in sure), ""]
+    assert all(row["predicted"] in tiny.TOPICS for row in out[:-1])
+    printed = " ".join(capsys.readouterr().out.split())
+    counts = Counter(row["predicted"] for row in out if row["abstained"] == "true")
+    assert 0 < counts.total() < len(TEXTS)
+    most = ", ".join(f"{label} ({count})" for label, count in counts.most_common())
+    assert (
+        f"It abstains from {counts.total()} of them (`abstained` is true there), where it would say {most}." in printed
+    )
+    abstaining(scored, 0.0)
+    assert "abstains from 0 of them (`abstained` is true there)." in " ".join(capsys.readouterr().out.split())
+
+
+def test_thresholds_that_could_not_be_had_mark_no_row_and_it_is_said(
+    scored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert {row["abstained"] for row in abstaining(scored, None)} == {""}
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "no threshold was shown to make 0.9 of the answers right" in printed
+
+
+def test_the_column_keeps_its_type_in_other_formats(scored: Path) -> None:
+    abstaining(scored, 2.0)
+    score(scored, str(scored / "new.csv"), scored / "out.parquet")
+    assert pq.read_table(scored / "out.parquet")["abstained"].to_pylist() == [*[True] * len(TEXTS), None]
 
 
 def test_the_cleaning_of_training_is_applied(scored: Path) -> None:

@@ -64,7 +64,7 @@ def write_params(
 
 
 def write_split(root: Path, split: str, labels: Sequence[str], texts: Sequence[str] | None = None) -> None:
-    texts = texts or [f"{WORDS.get(label, label)} number {number}" for number, label in enumerate(labels)]
+    texts = texts or [f"{WORDS.get(label, label)} {split} {number}" for number, label in enumerate(labels)]
     table = pa.Table.from_pylist(
         [
             {"id": f"{split}-{number}", "text": text, "label": label, "source": "rows.csv", "row": number + 1}

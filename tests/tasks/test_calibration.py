@@ -12,24 +12,24 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from tasks import compute, model, network, predictions, rows
+from tasks import compute, model, network, predictions, rows, temperature
 from tasks.embed import stage as embed
 from tasks.errors import ParamsError
 from tasks.features import FeatureSet
 from tasks.files import read_json, sha256
-from tasks.finetune import card, temperature
+from tasks.finetune import card
 from tasks.finetune import stage as finetune
 from tasks.finetune.calibration import calibrate
 from tasks.finetune.classical import ClassicalTrainer
 from tasks.finetune.cross_validation import Held, OutOfFold
 from tasks.finetune.loop import Training
 from tasks.finetune.params import MODELS
-from tasks.finetune.temperature import Part
 from tasks.finetune.trainer import Fitted, Indices, Probabilities, Split, Trainer
 from tasks.folds import folds
 from tasks.model import Family
 from tasks.params import check_tree
 from tasks.records import Record
+from tasks.temperature import Part
 from tests import tiny, tuning
 from tests.tasks import feature_sets
 from tests.tasks.test_params import DEFAULT

@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
-from tasks import model, predictions, rows
+from tasks import model, predictions, rows, temperature
 from tasks.combination import Combination
 from tasks.combine import stage
+from tasks.combine.calibration import VOTES, calibrate
 from tasks.combine.fitting import cross_fitted, fit, weights
 from tasks.combine.params import MixtureParams, StackParams
 from tasks.errors import BadInput, ParamsError
 from tasks.files import read_json, sha256
 from tasks.folds import folds
 from tasks.records import Record
+from tasks.temperature import Part
 from tests.imports import ROOT
 from tests.tasks.evaluated_workspace import CLASSES, write_model, write_params
 
@@ -47,8 +50,9 @@ def write_out_of_fold(root: Path, name: str, probabilities: Any, classes: Sequen
     rows.write(path, predictions.build(IDS[:count], "train", ACTUAL[:count].tolist(), classes, probabilities))
 
 
-def declare(root: Path, method: str, members: Sequence[str] = MEMBERS, **more: Any) -> None:
-    write_params(root, [*MEMBERS, "other"], ensembles={"blend": {"members": list(members), "method": method, **more}})
+def declare(root: Path, method: str, members: Sequence[str] = MEMBERS, calibration: str = "none", **more: Any) -> None:
+    blend = {"members": list(members), "method": method, "calibration": calibration, **more}
+    write_params(root, [*MEMBERS, "other"], ensembles={"blend": blend})
 
 
 @pytest.fixture
@@ -115,6 +119,7 @@ def test_the_saved_ensemble_combines_what_its_members_say(workspace: Path, metho
     saved = model.load(workspace / "models/ensembles/blend", threads=1)
     assert saved.predict_proba(texts) == pytest.approx(expected, abs=1e-5)
     assert saved.describe["notes"] == {"folds": FOLDS}
+    assert "temperature" not in read_json(workspace / "models/ensembles/blend/combination.json")
     assert (record.rows_in, record.rows_out) == (len(ACTUAL), len(ACTUAL))
 
 
@@ -253,13 +258,82 @@ def test_an_ensemble_that_is_not_declared_is_refused(workspace: Path) -> None:
 
 
 def test_another_process_gives_the_same_bytes(workspace: Path) -> None:
-    declare(workspace, "stack")
+    declare(workspace, "stack", calibration="temperature")
     combine(workspace)
     before = made(workspace)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "123"}
     subprocess.run([sys.executable, "-m", "tasks", "combine", "blend"], cwd=workspace, env=environment, check=True)
     assert made(workspace) == before
     assert len(before) > 5
+
+
+@pytest.mark.parametrize("method", ["mean", "weighted", "stack"])
+def test_an_ensemble_gets_the_temperature_that_its_own_out_of_fold_predictions_want(
+    workspace: Path, method: str
+) -> None:
+    declare(workspace, method, C=1e-4) if method == "stack" else declare(workspace, method)  # unsure by far
+    combine(workspace)
+    plain, path = own(workspace), workspace / "models/ensembles/blend"
+    before = model.load(path, threads=1).predict_proba(["invoice wifi", "cable"])
+    declare(workspace, method, calibration="temperature", **({"C": 1e-4} if method == "stack" else {}))
+    combine(workspace)
+    after = model.load(path, threads=1).predict_proba(["invoice wifi", "cable"])
+    found, notes = read_json(path / "combination.json"), read_json(path / "candidate.json")["notes"]
+    right = np.array([CLASSES.index(label) for label in ACTUAL])
+
+    def loss(divisor: float) -> float:  # the second part is the prior, which weighs as much as a row
+        soft = softmax(np.log(plain) / divisor, axis=1)
+        return float(-np.log(soft[np.arange(len(right)), right]).sum() + 1 / divisor + np.log(divisor))
+
+    best = min(np.geomspace(0.05, 20, 1001), key=loss)
+    assert found["temperature"] == notes["calibration"]["temperature"] == pytest.approx(best, rel=0.02)
+    assert found["temperature"] < 0.9, "the mean of several is not sure enough"
+    assert (notes["folds"], notes["calibration"]["kept"], notes["calibration"]["rows"]) == (FOLDS, True, "out-of-fold")
+    assert after == pytest.approx(softmax(np.log(before) / found["temperature"], axis=1), abs=1e-9)
+    assert abs(after - before).max() > 0.01
+    calibrated = own(workspace)
+    assert np.array_equal(calibrated.argmax(axis=1), plain.argmax(axis=1))
+    own_class = np.arange(len(right)), right
+    assert -np.log(calibrated[own_class]).mean() < -np.log(plain[own_class]).mean()
+
+
+def test_the_temperature_of_a_fold_is_that_of_the_others(workspace: Path) -> None:
+    declare(workspace, "mean", calibration="temperature")
+    combine(workspace)
+    before = own(workspace)
+    held = folds(ACTUAL, FOLDS, SEED)[0][1]
+    planted = ACTUAL.copy()
+    planted[held] = np.roll(ACTUAL[held], 1)
+    parts = folds(ACTUAL, FOLDS, SEED)
+    params = MixtureParams(members=MEMBERS, method="mean")
+    mean = (GOOD + ODD) / 2
+    fitted = [calibrate(params, Combination("mean"), mean, CLASSES, some, parts) for some in (ACTUAL, planted)]
+    assert fitted[0][1] == pytest.approx(before, abs=1e-12)
+    temperatures = [some[2]["calibration"]["temperature"] for some in fitted]
+    assert temperatures[1] > 1.5 * temperatures[0], "other labels ask for another temperature in the end"
+    wanted = temperature.find(
+        [Part.of(mean[one][None], np.array([CLASSES.index(label) for label in planted[one]])) for _, one in parts]
+    )
+    assert wanted is not None
+    expected = softmax(np.log(mean[held]) / wanted.crosswise[0], axis=1)
+    assert before[held] == pytest.approx(expected, abs=1e-9), "which the labels of the fold itself do not change"
+
+
+def test_an_ensemble_stays_as_it_is_where_a_temperature_cannot_be_had(workspace: Path) -> None:
+    def notes(method: str) -> Any:
+        declare(workspace, method, calibration="temperature")
+        combine(workspace)
+        assert "temperature" not in read_json(workspace / "models/ensembles/blend/combination.json")
+        return read_json(workspace / "models/ensembles/blend/candidate.json")["notes"]["calibration"]
+
+    assert notes("vote") == {"kept": False, "reason": VOTES}
+    same = np.full_like(GOOD, 1 / 3)
+    for name in MEMBERS:
+        write_out_of_fold(workspace, name, same)
+    assert "gain nothing" in notes("mean")["reason"]
+    for name in MEMBERS:
+        write_out_of_fold(workspace, name, np.empty((0, 3)))
+    assert notes("mean") == {"kept": False, "reason": "no out-of-fold predictions"}
 
 
 def test_votes_and_means_have_nothing_to_fit() -> None:

@@ -114,6 +114,9 @@ def test_what_is_not_whole_is_refused(tmp_path: Path) -> None:
     write_json(folder / ensemble.COMBINATION, how | {"weights": [1.0]})
     with pytest.raises(BadInput, match="a weight for each of 2 members, found 1 weights"):
         model.load(folder, threads=1)
+    write_json(folder / ensemble.COMBINATION, how | {"temperature": 0.0})
+    with pytest.raises(BadInput, match="a temperature above 0, found 0"):
+        model.load(folder, threads=1)
     (folder / ensemble.COMBINATION).unlink()
     with pytest.raises(BadInput, match=r"combination\.json, found no such file"):
         model.load(folder, threads=1)

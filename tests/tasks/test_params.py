@@ -126,6 +126,10 @@ WRONG = [
      "quantized.small.weights: expected 'float32' or 'int8', given 'int4'"),
     ("quantized", {"frozen": {"model": "candidates/finetune"}},
      "quantized.frozen: expected a name that none of candidates has, given 'frozen'"),
+    ("ensembles.blend.calibration", "platt",
+     "ensembles.blend.calibration: expected 'temperature' or 'none', given 'platt'"),
+    ("select.abstain", {"precision": 0.4},
+     "select.abstain.precision: expected greater than or equal to 0.5, given 0.4"),
     ("ensembles.frozen", {"members": ["linear_svm", "frozen"], "method": "mean"},
      "ensembles.frozen: expected a name that none of candidates has, given 'frozen'"),
     ("ingest.columns.keep", ["row"], "ingest.columns.keep: expected columns of other names than id, text, label, time, "

@@ -185,7 +185,14 @@ def test_a_rerun_gives_the_same_model_whatever_was_measured(workspace: Path) -> 
     costs = {"latency_ms_p50": 77.0, "latency_ms_p95": 88.0, "fit_seconds": 99.0}
     write_results(workspace, "good", ACTUAL, answers(ACTUAL, range(3)), costs, curve=CURVE)
     assert contents() == first
-    assert set(first) == {"README.md", "candidate.json", "cleaning.json", "cleaning.py", "model.skops"}
+    assert set(first) == {
+        "README.md",
+        "candidate.json",
+        "cleaning.json",
+        "cleaning.py",
+        "learned_rows.npy",
+        "model.skops",
+    }
     assert "99" in (workspace / "reports/report.md").read_text(encoding="utf-8")
 
 

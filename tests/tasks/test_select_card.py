@@ -24,8 +24,6 @@ from tests.tasks.evaluated_workspace import (
 )
 
 ACTUAL = list(CLASSES) * 4
-
-
 LIBRARY = {"sklearn": "skops", "network": "sentence-transformers", "vectors": "sentence-transformers", "onnx": "onnx"}
 
 

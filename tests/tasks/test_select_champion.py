@@ -6,17 +6,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
-from tasks import estimator, links
+from tasks import estimator, learned_rows, links, thresholds
 from tasks.errors import BadInput
 from tasks.files import read_json, write_json
 from tasks.records import Record
 from tasks.rules import Rules
 from tasks.select import champion, stage
+from tasks.thresholds import Thresholds
 from tests.tasks.evaluated_workspace import (
     CLASSES,
     WORDS,
@@ -134,6 +136,117 @@ def test_a_worse_winner_is_rejected_and_the_rows_that_it_loses_are_listed(worksp
     assert shown.count('<td class="text">') == 5 and "these are the first 5" in shown
     assert listed[0][1] in shown
     assert "champion v0.3.0 stays" in (workspace / "reports/report.md").read_text()
+
+
+def learned_by(folder: Path, texts: list[str]) -> None:
+    """Makes a champion one that has learned from these texts."""
+    learned_rows.write(folder, np.unique(learned_rows.hashes(texts)))
+
+
+def test_rows_that_the_champion_has_learned_from_are_left_out(workspace: Path) -> None:
+    """A champion that is right about nothing but rows that it knows by heart looks no better for them."""
+    texts = [f"{WORDS[label]} row {row}" for row, label in enumerate(TEST)]
+    write_split(workspace, "test", TEST, texts)
+    folder = put_into_service(workspace, "old")
+    wrongly = make_pipeline(TfidfVectorizer(), MultinomialNB(alpha=0.1))
+    wrongly.fit([WORDS["leave"], WORDS["billing"], WORDS["network"]], CLASSES)
+    estimator.save(wrongly, folder / "model.skops")
+    learned_by(folder, [text.upper() + "!" for text in texts[:30]])  # copies, but for case and punctuation
+    report = select(workspace)
+    found = report["champion"]
+    assert found["left_out"] == {"rows": 30, "champion": 30, "challenger": 0}
+    assert found["rows"] == 90
+    assert report["verdict"] == "PROMOTE"
+    assert "30 of 120 test rows were left out: 30 that the champion learned from." in report["reasons"]
+    assert report["test"]["rows"] == 120, "the winner itself is examined on all of them"
+    learned_by(folder, ["something else"])
+    all_rows = select(workspace)
+    assert all_rows["champion"]["left_out"]["rows"] == 0
+    assert not any("left out" in reason for reason in all_rows["reasons"])
+
+
+def test_rows_that_flip_are_named_rightly_where_others_are_left_out(workspace: Path) -> None:
+    folder = put_into_service(workspace, "old")
+    learned_by(folder, [f"{WORDS[label]} test {row}" for row, label in enumerate(TEST[:30])])
+    wrongly = make_pipeline(TfidfVectorizer(), MultinomialNB(alpha=0.1))
+    wrongly.fit([WORDS["leave"], WORDS["billing"], WORDS["network"]], CLASSES)
+    estimator.save(wrongly, workspace / "models/candidates/good/model.skops")
+    select(workspace)
+    _, *listed = flips(workspace)
+    expected = [row for row, label in enumerate(TEST) if row >= 30 and label != "network"]
+    assert [name for name, *_ in listed] == [f"test-{row}" for row in expected]
+
+
+def test_rows_are_known_in_the_form_in_which_the_champion_cleaned_them(workspace: Path) -> None:
+    texts = [f"{WORDS[label]} https://x.y/{row}" for row, label in enumerate(TEST)]
+    write_split(workspace, "test", TEST, texts)
+    folder = put_into_service(workspace, "old", urls="token")
+    learned_by(folder, [f"{WORDS['leave']} URL"])
+    assert select(workspace)["champion"]["left_out"]["champion"] == 40
+
+
+def test_too_few_rows_that_are_new_to_both_are_no_comparison(workspace: Path) -> None:
+    folder = put_into_service(workspace, "old")
+    texts = [f"{WORDS[label]} test {row}" for row, label in enumerate(TEST)]
+    learned_by(folder, texts[:-50])
+    assert select(workspace)["champion"]["rows"] == 50
+    learned_by(folder, texts[:-49])
+    report = select(workspace)
+    assert (report["verdict"], report["champion"]["rows"]) == ("HOLD", 0)
+    assert "49 test rows are left that neither has learned from, fewer than the 50" in report["reasons"][-1]
+    assert "Hold good" in (workspace / "reports/report.html").read_text()
+    write_params(workspace, ["good"], verdict="{unseen_rows: 49}")
+    assert select(workspace)["champion"]["rows"] == 49
+
+
+def test_rows_that_the_new_model_has_learned_from_are_left_out_too(workspace: Path) -> None:
+    train = [f"{WORDS[label]} train {row}" for row, label in enumerate(CLASSES * 4)]
+    write_split(workspace, "test", [*TEST, *CLASSES * 4], [*(f"{WORDS[label]} {label}" for label in TEST), *train])
+    learned_by(put_into_service(workspace, "old"), train[:5])
+    found = select(workspace)["champion"]["left_out"]
+    assert found == {"rows": 12, "champion": 5, "challenger": 12}
+
+
+def test_a_champion_that_does_not_tell_what_it_learned_from_is_said_to_be_unknown(workspace: Path) -> None:
+    put_into_service(workspace, "old")
+    report = select(workspace)
+    assert report["champion"]["left_out"] == {"rows": 0, "champion": None, "challenger": 0}
+    assert any("does not tell which rows it learned from" in reason for reason in report["reasons"])
+
+
+def test_a_selected_model_tells_what_it_learned_from(workspace: Path) -> None:
+    select(workspace)
+    found = learned_rows.read(workspace / "models/selected")
+    assert found is not None
+    texts = [f"{WORDS[label]} {split} {row}" for split, labels in (("train", CLASSES * 4), ("validation", ACTUAL))
+             for row, label in enumerate(labels)]  # fmt: skip
+    assert sorted(learned_rows.hashes(texts).tolist()) == found.tolist()
+    assert (workspace / "models/selected" / learned_rows.FILE).stat().st_size == 128 + 8 * len(texts)
+    assert not np.isin(learned_rows.hashes([f"{WORDS['leave']} test 1"]), found).any()
+
+
+def test_the_same_model_with_other_thresholds_is_told_from_the_same_model(workspace: Path) -> None:
+    select(workspace)
+    folder = put_into_service(workspace, "other")
+    shutil.rmtree(folder)
+    shutil.copytree(workspace / "models/selected", folder)
+    write_json(folder / champion.NOTE, {"version": "v1.0.0"})
+    assert "nothing would change" in select(workspace)["reasons"][-1]
+    thresholds.write(folder, Thresholds(0.9, 0.95, "all", dict.fromkeys(CLASSES, 0.5)))
+    report = select(workspace)
+    assert report["verdict"] == "HOLD"
+    assert "but for the thresholds below which it abstains" in report["reasons"][-1]
+
+
+@pytest.mark.parametrize("content", [b"", b"not an array", None])
+def test_a_spoilt_list_of_learned_rows_is_refused(workspace: Path, content: bytes | None) -> None:
+    path = put_into_service(workspace, "old") / learned_rows.FILE
+    if content is None:
+        np.save(path, np.zeros((2, 2)))
+    else:
+        path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"learned_rows\.npy: expected a list of hashes that Regraft wrote"):
+        select(workspace)
 
 
 @pytest.mark.parametrize("spoilt", [champion.NOTE, "candidate.json"])

@@ -62,6 +62,8 @@ COMBINATIONS = {
     "mean": Combination("mean"),
     "weighted": Combination("weighted", (0.5, 0.2, 0.2, 0.1)),
     "stack": Combination("stack", regression=stacked_regression(members=4)),
+    "mean, softened": Combination("mean", temperature=0.4),
+    "stack, softened": Combination("stack", regression=stacked_regression(members=4), temperature=2.5),
 }
 
 
@@ -160,7 +162,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> dict[s
 
 def test_every_family_and_every_method_is_tried_here() -> None:
     assert {family for _, family, _ in SINGLE.values()} == set(get_args(model.Family)) - {"ensemble"}
-    assert set(COMBINATIONS) == set(get_args(Method))
+    assert {one.method for one in COMBINATIONS.values()} == set(get_args(Method))
     assert set(bundle._LIBRARIES) == set(get_args(model.Family)) - {"ensemble"}
 
 

@@ -7,7 +7,7 @@ the classes stays. As softmax(log p / T) = softmax(z / T), probabilities p tell 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 _HIGHEST = 20.0  # and the lowest is one through this
 _DIGITS = 4  # of a temperature; later ones depend on the processor
+_LOSS_DIGITS = 6  # of a log loss in the card
 _TINY = np.finfo(np.float64).tiny  # a probability that is too small for a float counts as that
 
 
@@ -136,6 +137,38 @@ def softened(members: Floats, temperature: float) -> Floats:
     """
     probabilities: Floats = softmax(_log(members) / temperature, axis=2).mean(axis=0)
     return probabilities
+
+
+def notes(found: Found | None, source: str) -> dict[str, Any]:
+    """What a model's `candidate.json` says of its calibration; losses are in nats a row.
+
+    Args:
+        source: which rows it was fitted to, such as `validation`.
+    """
+    if found is None:
+        return {"kept": False, "reason": f"too few {source} rows", "rows": source}
+    reason = {} if found.helps else {"reason": "rows that the temperature was not fitted to gain nothing by it"}
+    changed = {"changed_rows": found.changed} if found.changed else {}
+    return {
+        "kept": found.helps,
+        **reason,
+        "temperature": found.temperature,
+        "rows": source,
+        "count": found.count,
+        "log_loss": round(found.before, _LOSS_DIGITS),
+        "log_loss_calibrated": round(found.after, _LOSS_DIGITS),
+        "log_loss_cross_checked": round(found.crossed, _LOSS_DIGITS),
+        **changed,
+    }
+
+
+def told(found: Found | None, source: str) -> str:
+    """The same in short, for the log."""
+    if found is None:
+        return f"none, as there are too few {source} rows"
+    losses = f"log loss {found.before:.4f} without, {found.crossed:.4f} with, cross-checked"
+    kept = "kept" if found.helps else "not kept"
+    return f"temperature {found.temperature:.4g} of {found.count:,} {source} rows {kept}: {losses}"
 
 
 def _log(probabilities: Floats) -> Floats:

@@ -1,0 +1,69 @@
+"""Which rows a model has learned from, as hashes of their texts, in a file that travels with it.
+
+Nobody can read the texts from them, but whoever has a text can ask whether it is among them. Of n texts that are not,
+one is taken for one of m with a probability of n * m / 2^64, which is next to nothing.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks import rows
+from tasks.errors import BadInput
+from tasks.plain_form import plain_form
+
+FILE = "learned_rows.npy"
+Hashes = npt.NDArray[np.uint64]
+
+_FOLDER = Path("data/clean")
+_LEARNED = ("train", "validation")  # the second tells when to stop, and which candidate is the best
+_TYPE = "<u8"  # the same bytes on every machine
+
+
+def of_workspace(root: Path) -> Hashes:
+    """The hashes of the rows that models of this workspace learn from, sorted, each once."""
+    texts = (rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text") for split in _LEARNED)
+    return np.unique(hashes(text for some in texts for text in some))
+
+
+def hashes(texts: Iterable[str]) -> Hashes:
+    """A number of 64 bits for each text, the same for copies that differ in case, punctuation or white space alone.
+
+    It is the first 64 bits of the SHA-256 of the text's plain form in UTF-8.
+    """
+    return np.array([_hash(text) for text in texts], dtype=np.uint64)
+
+
+def write(folder: Path, learned: Hashes) -> None:
+    """Writes the file into a model's folder: eight bytes a row."""
+    np.save(folder / FILE, learned.astype(_TYPE), allow_pickle=False)
+
+
+def read(folder: Path) -> Hashes | None:
+    """The hashes of the rows that a model has learned from, sorted; None if its folder does not tell.
+
+    Raises:
+        BadInput: if the file is not what `write` wrote.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):
+        raise _spoilt(path, "something else") from None
+    if found.dtype != np.dtype(_TYPE) or found.ndim != 1:
+        raise _spoilt(path, f"{found.dtype} [{', '.join(map(str, found.shape))}]")
+    return np.sort(found.astype(np.uint64))
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(plain_form(text).encode()).digest()[:8], "big")
+
+
+def _spoilt(path: Path, found: str) -> BadInput:
+    fix = "Put the model back from where it was made, or make it anew with `regraft run`."
+    return BadInput(str(path), "a list of hashes that Regraft wrote", found, fix)
