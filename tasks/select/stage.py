@@ -31,6 +31,9 @@ def run(root: Path, item: str | None, record: Record) -> None:
     adapted = adaptation.read(root, found, params, computing.seed, tree)
     for sentence in (sentence for one in adapted for sentence in one.sentences):
         log(sentence)
+    looked = review.write(root, found, choice.winner, declared, params.review_rows)
+    for sentence in looked.sentences:
+        log(sentence)
     winner = root / found.named(choice.winner).folder
     questions = examination.open_test(root)
     answers = examination.answer(questions, winner, computing)
@@ -41,9 +44,6 @@ def run(root: Path, item: str | None, record: Record) -> None:
         log(reason)
     bundle.write(root, found, choice, examined, params)
     champion.write_flips(root, contest, questions, answers)
-    looked = review.write(root, found, choice.winner, declared, params.review_rows)
-    for sentence in looked.sentences:
-        log(sentence)
     report.write(root, found, choice, examined, contest, params, declared, looked, adapted, ladder.read(root))
     low, high = examined.intervals["macro_f1"]
     log(
