@@ -56,7 +56,7 @@ def write(
     params: SelectParams,
     computing: Compute,
 ) -> None:
-    """Copies the winner's folder; adds its ONNX form, cleaning rules, `learned_rows.npy`, `thresholds.json`, and a card.
+    """Copies the winner's folder; adds its ONNX form, cleaning rules, hashes of rows, thresholds, and a card.
 
     Args:
         learned: the hashes of the rows that it has learned from.

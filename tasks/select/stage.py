@@ -49,6 +49,9 @@ def run(root: Path, item: str | None, record: Record) -> None:
     adapted = adaptation.read(root, found, params, computing.seed, tree)
     for sentence in (sentence for one in adapted for sentence in one.sentences):
         log(sentence)
+    looked = review.write(root, found, choice.winner, declared, params.review_rows)
+    for sentence in looked.sentences:
+        log(sentence)
     winner = root / found.named(choice.winner).folder
     abstaining = None
     if params.abstain is not None:
@@ -64,9 +67,6 @@ def run(root: Path, item: str | None, record: Record) -> None:
         log(reason)
     bundle.write(root, found, choice, examined, learned, abstaining, params, computing)
     champion.write_flips(root, contest, questions, answers)
-    looked = review.write(root, found, choice.winner, declared, params.review_rows)
-    for sentence in looked.sentences:
-        log(sentence)
     climbed = ladder.read(root)
     report.write(root, found, choice, examined, contest, params, declared, looked, adapted, climbed, abstaining)
     low, high = examined.intervals["macro_f1"]
