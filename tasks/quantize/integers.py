@@ -9,7 +9,7 @@ from tasks.files import replacing
 
 
 def quantize(file: Path) -> None:
-    """Rounds the weights of an ONNX file, in place: linear maps and embeddings; the head stays as it is.
+    """Rounds the weights of an ONNX file, in place: those of linear maps, the head among them, and of embeddings.
 
     Each column of a linear map has a scale of its own. Its weights take 7 of the 8 bits: with all 8, processors without
     VNNI add two products in 16 bits, which overflow, so that they would answer otherwise than others (onnxruntime,
