@@ -23,7 +23,7 @@ def test_it_trains_recipes_that_there_are_with_validation_rows_to_fit_to() -> No
 def answers(seed: int, rows: int = 3000, too_sure: float = 1.0) -> Answers:
     """Answers whose confidences are what they say, unless they are made too large."""
     random = np.random.default_rng(seed)
-    sure = random.uniform(0.5, 1.0, rows)
+    sure = 1 - 0.5 * random.random(rows) ** 2  # many are sure
     right = random.random(rows) < sure
     stated = np.minimum(sure * too_sure, 1.0)
     return Answers(np.where(right, 0, 1), np.column_stack([stated, 1 - stated]))
@@ -34,7 +34,7 @@ def test_the_threshold_is_of_validation_rows_and_the_figures_are_of_test_rows() 
     found = calibration.measure("one", validation, test)
     assert found.accuracy == test.score("accuracy") and found.error == test.score("ece") < 0.03
     assert found.precision is not None
-    assert 0.05 < found.coverage < 0.25, "from a confidence of 0.9 on, the mean is 0.95"
+    assert 0.3 < found.coverage < 0.65, "from a confidence of 0.85 on, the mean is 0.95, and 55 % are answered"
     assert found.low < 0.95 < found.high or found.precision > 0.95
     nothing = calibration.measure("one", answers(1, rows=40), test)
     assert (nothing.coverage, nothing.precision) == (0.0, None)
