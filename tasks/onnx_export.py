@@ -72,6 +72,8 @@ def write(
         warnings.filterwarnings("ignore", category=traced, module=r"(torch|transformers)\.")
         # It warns of initial states that are tied to the number of rows; ours are zeros of as many rows as there are.
         warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size other than 1", UserWarning)
+        # As it traces, sizes are tensors, of which some models make tensors.
+        warnings.filterwarnings("ignore", "To copy construct from a tensor", UserWarning)
         warnings.filterwarnings("ignore", "Exporting aten::index operator of advanced indexing", UserWarning)
         torch.onnx.export(
             copy.deepcopy(network).cpu().eval(),

@@ -55,9 +55,9 @@ def by_class(match: Match) -> list[ClassChange]:
     found = []
     for number in np.unique(actual).tolist():
         own = actual == number
-        right = (int((some & own).sum()) for some in (champion, challenger))
+        before, after = (int((some & own).sum()) for some in (champion, challenger))
         won, lost = int((challenger & ~champion & own).sum()), int((champion & ~challenger & own).sum())
-        found.append(ClassChange(match.classes[number], int(own.sum()), *right, won, lost))
+        found.append(ClassChange(match.classes[number], int(own.sum()), before, after, won, lost))
     return sorted(found, key=lambda one: (one.difference, one.challenger - one.champion, one.label))
 
 

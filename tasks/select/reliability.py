@@ -137,7 +137,7 @@ def _uncalibrated(
 
 def _sentence(notes: Mapping[str, Any] | None) -> str:
     if notes is None:
-        return "No temperature was looked for: `calibration` is none, or it is an ensemble of members with their own."
+        return "No temperature was looked for: `calibration` is none."
     if "temperature" not in notes:
         return f"No temperature was fitted afterwards: {notes['reason']}."
     losses = (

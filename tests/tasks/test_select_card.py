@@ -87,7 +87,9 @@ def test_an_ensembles_card_names_no_single_library_and_the_rules_of_all_within_i
 def test_the_card_says_that_the_temperature_is_part_of_the_weights(tmp_path: Path) -> None:
     write_params(tmp_path, ["winner"], select="{draws: 100}")
     write_data(tmp_path, ACTUAL)
-    write_model(tmp_path, "winner", notes={"calibration": {"kept": True, "temperature": 1.25}})
+    losses = {"log_loss": 0.5, "log_loss_calibrated": 0.4, "log_loss_cross_checked": 0.45}
+    found = {"kept": True, "temperature": 1.25, "rows": "validation", "count": 12} | losses
+    write_model(tmp_path, "winner", notes={"calibration": found})
     write_results(tmp_path, "winner", ACTUAL, answers(ACTUAL, range(3)))
     stage.run(tmp_path, None, Record(tmp_path, "select"))
     card = (tmp_path / "models/selected/README.md").read_text(encoding="utf-8")
