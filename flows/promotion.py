@@ -188,11 +188,14 @@ def _is_champion(root: Path) -> bool:
 
     That is its card, and the list of its rows: a model that came out the same again has learned nothing else.
     """
-    files = [path.relative_to(root / SELECTED) for path in (root / SELECTED).rglob("*") if path.is_file()]
-    pairs = [
-        (root / SELECTED / file, root / champion.FOLDER / file) for file in files if file.name not in _OF_SELECTION
-    ]
-    return all(theirs.is_file() and sha256(own) == sha256(theirs) for own, theirs in pairs)
+    selected, serving = (_made_of(root / folder) for folder in (SELECTED, champion.FOLDER))
+    return selected == serving
+
+
+def _made_of(folder: Path) -> dict[Path, str]:
+    """SHA-256 of each file of a model, but for those that tell of its selection or its service."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in (*_OF_SELECTION, champion.NOTE)]
+    return {path.relative_to(folder): sha256(path) for path in files}
 
 
 def _few(names: list[str]) -> str:

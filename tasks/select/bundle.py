@@ -127,6 +127,7 @@ def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:
         "families": {part.card["family"] for part in parts},
         "method": read_json(folder / COMBINATION)["method"] if describe["family"] == "ensemble" else None,
         "methods": {how["method"] for how in combinations},
+        "bagged": "bag" in describe["params"],  # its members have their temperature in their weights
         "softened": any("temperature" in how for how in combinations),
         "folder": SELECTED.as_posix(),
         "trusted": _trusted(folder),

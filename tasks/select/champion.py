@@ -148,7 +148,8 @@ def contest(
     clean = Rules.model_validate(read_json(champion.folder / _CLEANING)).apply
     found = unseen.find(questions.texts, learned_rows.read(champion.folder), clean, learned)
     told = found.sentences(champion.version)
-    if found.left_out and len(found.rows) < demands.unseen_rows:
+    # What the new model has seen itself is a matter of its own split, and of a few rows; it asks for no more than all.
+    if found.left_out and len(found.rows) < min(demands.unseen_rows, found.total - found.challenger):
         reason = (
             f"{len(found.rows):,} test rows are left that neither has learned from, fewer than the "
             f"{demands.unseen_rows:,} that a comparison needs (verdict.unseen_rows), so the champion stays."
@@ -225,7 +226,5 @@ def _same_reason(champion: Champion, abstaining: Thresholds | None) -> str:
     itself = f"It is the champion {champion.version} itself"
     if thresholds.read(champion.folder) == abstaining:
         return f"{itself}, so that nothing would change."
-    return (
-        f"{itself}, but for the thresholds below which it abstains. `regraft promote --force --reason ...` puts the "
-        "new ones into service."
-    )
+    change = "takes them away" if abstaining is None else "puts the new ones into service"
+    return f"{itself}, but for the thresholds below which it abstains. `regraft promote --force --reason ...` {change}."

@@ -20,6 +20,7 @@ WIDTH, HEIGHT = 400.0, 400.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 14.0, 30.0, 110.0
 _COUNTS = 44.0  # height of the bars below
 _WORDS = {"out-of-fold": "out-of-fold train rows", "validation": "validation rows"}
+_NOTED = {"out_of_fold": "out-of-fold", "validation": "validation"}
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ class Reliability:
         error: the expected calibration error; lower is better.
         before: the same without its temperature; None where it has none, or that cannot be told any more.
         temperature: a sentence on what was done to calibrate it.
+        is_own: whether the temperature was fitted to the very rows that it is shown on.
         picture: the reliability diagram.
     """
 
     error: float
     before: float | None
     temperature: str
+    is_own: bool
     picture: Markup
 
 
@@ -54,7 +57,8 @@ def read(root: Path, evidence: Evidence, winner: Candidate, level: float) -> Rel
     return Reliability(
         error=float(winner.measures["ece"]),
         before=None if before is None else confidence.calibration_error(before),
-        temperature=_sentence(notes),
+        temperature=_sentence(notes, _divided(card)),
+        is_own=notes is not None and notes["kept"] and notes["rows"] == _NOTED[evidence.rows],
         picture=draw(found, level, before),
     )
 
@@ -135,7 +139,13 @@ def _uncalibrated(
     return former
 
 
-def _sentence(notes: Mapping[str, Any] | None) -> str:
+def _divided(card: Mapping[str, Any]) -> str:
+    """What the temperature divides; that of a bag is in its members."""
+    mixed = card["family"] == "ensemble" and "bag" not in card["params"]
+    return "The logarithms of its probabilities" if mixed else "Its logits"
+
+
+def _sentence(notes: Mapping[str, Any] | None, divided: str) -> str:
     if notes is None:
         return "No temperature was looked for: `calibration` is none."
     if "temperature" not in notes:
@@ -147,4 +157,4 @@ def _sentence(notes: Mapping[str, Any] | None) -> str:
     of = f"{notes['count']:,} {_WORDS[notes['rows']]}"
     if not notes["kept"]:
         return f"A temperature of {notes['temperature']:.4g}, fitted to {of}, was not kept: {losses}."
-    return f"Its logits are divided by a temperature of {notes['temperature']:.4g}, fitted to {of}: {losses}."
+    return f"{divided} are divided by a temperature of {notes['temperature']:.4g}, fitted to {of}: {losses}."

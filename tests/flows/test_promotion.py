@@ -351,3 +351,8 @@ def test_what_tells_of_the_last_selection_alone_makes_no_other_model(tmp_path: P
     assert promotion._is_champion(tmp_path)
     (tmp_path / promotion.SELECTED / "thresholds.json").write_text("{}")
     assert not promotion._is_champion(tmp_path), "it abstains otherwise"
+    (tmp_path / promotion.SELECTED / "thresholds.json").rename(tmp_path / champion.FOLDER / "thresholds.json")
+    assert not promotion._is_champion(tmp_path), "it would abstain no more"
+    (tmp_path / champion.FOLDER / "thresholds.json").unlink()
+    (tmp_path / champion.FOLDER / champion.NOTE).write_text("{}")
+    assert promotion._is_champion(tmp_path), "what is noted of its service is none of it"

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from tasks import model
 from tasks.combination import Combination
+from tasks.files import read_json, write_json
 from tasks.records import Record
 from tasks.select import stage
 from tests.tasks.evaluated_workspace import (
@@ -48,6 +49,27 @@ def card_of(root: Path, family: str, encoder: Path) -> str:
 def code_of(card: str) -> str:
     """The first piece of code of a card."""
     return str(re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)[0])
+
+
+def test_a_temperature_of_an_ensemble_is_said_to_be_where_it_is(tmp_path: Path) -> None:
+    losses = {"log_loss": 0.5, "log_loss_calibrated": 0.4, "log_loss_cross_checked": 0.45}
+    found = {"kept": True, "temperature": 0.4, "rows": "out-of-fold", "count": 60} | losses
+    write_data(tmp_path, ACTUAL)
+    members = {name: write_model(tmp_path, name) for name in ("one", "other")}
+    write_params(tmp_path, list(members), "{draws: 100}", ensembles={"winner": {"members": list(members)}})
+    ensemble = write_ensemble(tmp_path / "models/ensembles/winner", members, Combination("mean", temperature=0.4))
+    card = read_json(ensemble / model.CARD)
+    write_json(ensemble / model.CARD, card | {"notes": card["notes"] | {"calibration": found}})
+    for name in members:
+        write_results(tmp_path, name, ACTUAL, answers(ACTUAL, range(0, 12, 2)))
+    write_results(tmp_path, "winner", ACTUAL, answers(ACTUAL, []), is_ensemble=True)
+    stage.run(tmp_path, None, Record(tmp_path, "select"))
+    told = (tmp_path / "models/selected/README.md").read_text(encoding="utf-8")
+    assert "A temperature of 0.4, by which the logarithms of its probabilities are divided" in told
+    assert "part of the weights" not in told
+    page = (tmp_path / "reports/report.html").read_text(encoding="utf-8")
+    assert "The logarithms of its probabilities are divided by a temperature of 0.4, fitted to 60 out-of-fold" in page
+    assert "The temperature was fitted to these rows" not in page
 
 
 @pytest.mark.parametrize("family", LIBRARY)
