@@ -19,6 +19,8 @@ _FORMS = ("students", "ensembles", "quantized")
 _MADE = ("ladder", "encoders", "features", "candidates", *_FORMS, "cross_validation")
 # Rungs are compared on validation rows: an adapted encoder has read the texts of the train rows.
 _NO_FOLDS = {"folds": 0}
+# The ladder shows none of these, and they take most of the time of an evaluation.
+_UNSEEN = {"robustness_rows": 0, "checks": [], "latency_batches": 1}
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def make(tree: Mapping[str, Any], params: LadderParams, known: Known) -> Plan:
     seeds = tuple(int(tree["seed"]) + number for number in range(params.seeds))
     made: Tree = {name: value for name, value in tree.items() if name not in _MADE}
     made |= {"encoders": dict(own), "features": {}, "candidates": {}, **{name: {} for name in _FORMS}}
-    made["cross_validation"] = dict(_NO_FOLDS)
+    made |= {"cross_validation": dict(_NO_FOLDS), "evaluate": {**(tree.get("evaluate") or {}), **_UNSEEN}}
     planned = []
     for rung in rungs(params.strategies):
         patches = [params.plain, *(params.strategies[name] for name in rung.on)]

@@ -77,6 +77,12 @@ def test_a_climb_is_compared_with_the_rung_below_and_an_ablation_with_the_full_r
     assert pairs(rungs(ladder().strategies)) == [None, (1, 0), (2, 1), (3, 2), (4, 3), (4, 5), (4, 6), (4, 7), (4, 8)]
 
 
+def test_rungs_are_measured_on_nothing_that_the_ladder_does_not_show() -> None:
+    tree = TREE | {"evaluate": {"latency_rows": 9, "checks": ["data/checks/*.csv"], "robustness_rows": 300}}
+    measured = plans.make(tree, ladder(), KEYS).params["evaluate"]
+    assert measured == {"latency_rows": 9, "checks": [], "robustness_rows": 0, "latency_batches": 1}
+
+
 def test_patches_merge_deep_and_keys_that_a_model_does_not_have_are_left_out() -> None:
     named = by_name(made())
     features = named["+ transfer"].recipe["features"]
