@@ -20,11 +20,15 @@ class Corrected:
     Attributes:
         rows: all rows, with the labels that they have now.
         removed: why a row is to be set aside, by its place.
+        before: the rows that were changed, as they were.
+        settled: places of all rows that a correction holds for, also of those that had that label already.
         report: counts, as the cleaning report gives them (see `apply`).
     """
 
     rows: list[Candidate]
     removed: dict[int, str]
+    before: list[Candidate]
+    settled: frozenset[int]
     report: dict[str, Any]
 
 
@@ -72,6 +76,8 @@ def apply(
     return Corrected(
         [_relabelled(row, changed.get(row.place)) for row in rows],
         {place: f"removed by hand: {one.place}" for place, one in changed.items() if one.label is None},
+        [rows[place] for place in changed],
+        frozenset(chosen),
         {
             "given": len(corrections),
             "relabelled": len(relabelled),

@@ -231,6 +231,62 @@ def test_labels_are_corrected_before_duplicates_are_merged_and_no_row_is_lost(tm
     assert "Corrections" not in (tmp_path / "plain/data/clean/report.md").read_text()
 
 
+def aside(root: Path) -> dict[str, tuple[str, str | None]]:
+    """Reason and duplicated row of each row that is set aside, by its id."""
+    return {one["id"]: (one["reason"], one["near"]) for one in split(root, "set_aside")}
+
+
+TEXT = "please reset the password of my laptop and send me the new one by internal mail"
+
+
+@pytest.mark.parametrize("conflicts", ["keep", "drop"])
+@pytest.mark.parametrize("cells", ["b,,", ",yes,"], ids=["relabelled", "removed"])
+@pytest.mark.parametrize("first", [TEXT, TEXT + "!"])
+def test_near_copies_do_not_bring_the_old_label_back(tmp_path: Path, cells: str, first: str, conflicts: str) -> None:
+    second = TEXT if first != TEXT else TEXT + "!"
+    other = row(502, TEXT + "?", "c")  # whose label nobody took back
+    raw = [*many(200), row(500, first, "a"), row(501, second, "a"), other]
+    report = corrected(tmp_path, raw, f"{HEADER}r500,{cells}\n", duplicates={"conflicts": conflicts})
+    reason = ("near duplicate of r500, which was corrected by hand", "r500")
+    assert aside(tmp_path)["r501"] == reason
+    assert report["set_aside"]["near duplicate of a row corrected by hand"] == 1
+    assert report["corrections"]["old_label"] == 1
+    assert sum(report["rows"][name] for name in ("train", "validation", "test", "set_aside")) == len(raw)
+    assert sum(report["set_aside"].values()) == report["rows"]["set_aside"] == len(aside(tmp_path))
+    assert all(pair["later"] != "r501" for pair in tables.read(tmp_path / "data/clean/conflicts.parquet").to_pylist())
+    assert "corrected by hand" not in aside(tmp_path).get("r502", ("",))[0]
+    page = (tmp_path / "data/clean/report.md").read_text()
+    assert "rows set aside as they are near to changed ones and have their old label: 1" in page
+
+
+def test_a_near_copy_stays_where_a_person_names_it_too(tmp_path: Path) -> None:
+    raw = [*many(200), row(500, TEXT, "a"), row(501, TEXT + "!", "a"), row(502, TEXT + "?", "c")]
+    report = corrected(tmp_path, raw, f"{HEADER}r500,b,,\nr501,a,,\nr502,a,,\n", split={"salt": "3"})
+    assert aside(tmp_path) == {"r502": ("near duplicate of r501", "r501")}, "named, so held against present labels only"
+    assert report["corrections"]["old_label"] == 0
+
+
+def test_near_copies_are_looked_for_only_where_duplicates_are(tmp_path: Path) -> None:
+    raw = [*many(200), row(500, TEXT, "a"), row(501, TEXT + "!", "a")]
+    corrected(tmp_path, raw, f"{HEADER}r500,b,,\n", duplicates={"near": False})
+    assert aside(tmp_path) == {}
+
+
+@pytest.mark.parametrize("near", [True, False])
+def test_official_test_rows_stay_and_their_old_labels_do_not_come_back(tmp_path: Path, near: bool) -> None:
+    official = [row(600, TEXT, "a", test=True), row(601, TEXT + "!", "a", test=True)]
+    raw = [*many(200), row(500, TEXT, "a"), row(501, TEXT + "?", "a"), *official]
+    report = corrected(tmp_path, raw, f"{HEADER}r600,,yes,\n", duplicates={"near": near})
+    assert sides(tmp_path)["r601"] == "test"
+    found = aside(tmp_path)
+    assert found["r600"][0].startswith("removed by hand")
+    if near:  # of the test row that is left
+        assert found["r500"] == ("near duplicate of r601", "r601") and found["r501"][0] == "near duplicate of r601"
+    else:
+        assert found["r500"] == ("duplicate of r600, which was corrected by hand", "r600") and "r501" not in found
+        assert report["set_aside"]["duplicate of a row corrected by hand"] == report["corrections"]["old_label"] == 1
+
+
 def test_conflicts_are_written_for_those_who_review(tmp_path: Path) -> None:
     text = "please reset the password of my laptop and send me the new one"
     clean(tmp_path, [*many(200), row(500, text, "a"), row(501, text, "b")])
