@@ -172,6 +172,30 @@ def test_a_row_whose_id_is_spoilt_is_found_by_text_and_label() -> None:
     assert found.report["not_applied"]["corrections"] == 0
 
 
+def test_a_second_round_may_name_a_row_by_the_label_that_the_first_one_gave() -> None:
+    made = rows(("r0", "one", "a"), ("r1", "two", "b"))
+    first = says("r0", "c", "one", "a")
+    again = applied(made, first, says("1E+15", "c", "one", "c", line=3))
+    assert ([one.label for one in again.rows], again.report["not_applied"]["corrections"]) == (["c", "b"], 0)
+    for files in ([first, says("1E+15", "d", "one", "c", line=3)], [says("1E+15", "d", "one", "c", line=3), first]):
+        with pytest.raises(BadInput, match=r"row r0: .*mine\.csv, line [23], and .*mine\.csv, line [23]"):
+            applied(made, *files)
+    spoilt = says("2E+15", "c", "one", "a")
+    assert applied(made, spoilt, spoilt).report["relabelled"] == 1, "in two tables of the first round"
+    with pytest.raises(BadInput, match="row r0"):
+        applied(made, spoilt, says("1E+15", None, "one", "c", line=3))
+
+
+def test_a_text_and_label_that_mean_different_rows_by_now_change_none() -> None:
+    made = rows(("r0", "one", "a"), ("r1", "one", "b"))
+    found = applied(made, says("r0", "b"), says("1E+15", "a", "one", "b", line=3))
+    assert [one.label for one in found.rows] == ["b", "b"], "r0 by its id, r1 left alone"
+    (missed,) = found.report["not_applied"]["examples"]
+    assert missed["place"] == "mine.csv, line 3"
+    assert missed["reason"].startswith("no row has this id, and its text and label mean one row without")
+    assert [one.label for one in applied(made, says("1E+15", "a", "one", "b")).rows] == ["a", "a"], "alone it is clear"
+
+
 def test_corrections_that_contradict_each_other_name_both_places() -> None:
     made = rows(("r1", "one", "a"), ("r1", "one", "a"))
     assert applied(made, says("r1", "b"), says("r1", "b", line=3)).report["relabelled"] == 2
