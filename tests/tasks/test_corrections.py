@@ -73,7 +73,7 @@ def test_what_spreadsheet_programs_make_of_a_file_is_read(
         ("r1", "b", 'two\nlines, "quoted"; é', "a"),
         ("r3", None, None, "a"),
     ]
-    assert [one.place.split(",")[0] for one in found] == ["mine.csv", "mine.csv"]
+    assert {one.place.split(",")[0] for one in found} == {"data/corrections/mine.csv"}
 
 
 def test_cells_that_look_like_formulas_come_back_as_they_were(tmp_path: Path) -> None:
@@ -83,6 +83,32 @@ def test_cells_that_look_like_formulas_come_back_as_they_were(tmp_path: Path) ->
     text = (tmp_path / "one.csv").read_text(encoding="utf-8-sig")
     assert "\n0,'=1+1\n" in text, "it would be run as a formula"
     assert "\n3,'a\n" in text
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", "\ufeffsep=;\r\n", '"sep=;"\r\n', "SEP=|\n", "sep=\t\n", "sep=,,\n"])
+def test_a_first_line_that_names_the_delimiter_is_skipped(tmp_path: Path, first: str) -> None:
+    delimiter = "," if first == "sep=,,\n" else first.strip('\ufeff"\r\n')[4]
+    lines = [["id", "correction", "text"], ["r1", "b", "one"], ["r2", "c", "two;,"]]
+    content = first + "".join(delimiter.join(f'"{cell}"' for cell in line) + "\n" for line in lines)
+    found = given(tmp_path, content)
+    assert [(one.id, one.label, one.text) for one in found] == [("r1", "b", "one"), ("r2", "c", "two;,")]
+    assert found[1].place.endswith("mine.csv, line 4"), "as an editor counts them"
+    with pytest.raises(BadInput, match=r"mine\.csv, line 5: expected 3 fields"):
+        given(tmp_path, content + delimiter.join("abcd") + "\n")
+
+
+def test_places_tell_files_of_one_name_apart(tmp_path: Path) -> None:
+    root, outside = tmp_path / "project", tmp_path / "other" / "labels.csv"
+    for file in (root / "a/labels.csv", root / "b/labels.csv", outside):
+        file.parent.mkdir(parents=True)
+        file.write_text(f"{HEADER}r1,b,,\n")
+    found = linked(root, "*/labels.csv", str(root / "b/labels.csv"), "../other/labels.csv", str(outside))
+    places = ["a/labels.csv, line 2", "b/labels.csv, line 2", "../other/labels.csv, line 2"]
+    assert [one.place for one in found] == places
+    assert linked(root, str(outside))[0].place == f"{outside}, line 2"
+    (root / "b/labels.csv").write_text("id\n")
+    with pytest.raises(BadInput, match=r"^b/labels\.csv: expected the columns"):
+        linked(root, "*/labels.csv")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +266,7 @@ def test_labels_are_corrected_before_duplicates_are_merged_and_no_row_is_lost(tm
     assert {name: before.get(name) for name in after} == after, "no row changes its split"
     # r501 was merged into r500 and keeps to it, and r502 is no conflict any more.
     assert aside["r501"] == "duplicate of r500" and aside["r502"] == "near duplicate of r500"
-    assert aside[named[1]] == "removed by hand: mine.csv, line 4"
+    assert aside[named[1]] == "removed by hand: data/corrections/mine.csv, line 4"
     assert aside[named[0]] == "class too small: 'zz' has 1 of 2 rows"
     assert len(after) + len(aside) == len(raw) == report["rows"]["in"]
     assert next(one["label"] for one in split(tmp_path, after["r500"]) if one["id"] == "r500") == "b"
@@ -251,7 +277,7 @@ def test_labels_are_corrected_before_duplicates_are_merged_and_no_row_is_lost(tm
     assert report["conflicts"]["pairs"] == 0
     page = (tmp_path / "data/clean/report.md").read_text()
     assert "Corrections by hand: 4; rows with another label now: 3, rows removed: 1" in page
-    assert "| mine.csv, line 5 | r9999 | no row has this id |" in page
+    assert "| data/corrections/mine.csv, line 5 | r9999 | no row has this id |" in page
     assert "Corrections" not in (tmp_path / "plain/data/clean/report.md").read_text()
 
 
