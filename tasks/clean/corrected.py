@@ -1,7 +1,7 @@
 """Applies corrections to the rows, before duplicates are looked for."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,16 +58,9 @@ def apply(
         BadInput: if two corrections of a row contradict each other.
     """
     lookup = Lookup(rows, rules)
-    chosen: dict[int, Correction] = {}
-    missed: list[tuple[Correction, str]] = []
-    for one, (places, reason) in zip(corrections, lookup.find(corrections), strict=True):
-        if not places:
-            missed.append((one, reason))
-        for place in places:
-            other = chosen.setdefault(place, one)
-            if other.label != one.label:
-                found = f"{other.meaning} in {other.place}, and {one.meaning} in {one.place}"
-                raise BadInput(f"row {rows[place].id}", "corrections that agree", found, "Take one of the two out.")
+    found = list(zip(corrections, lookup.find(corrections), strict=True))
+    missed = [(one, reason) for one, (places, reason) in found if not places]
+    chosen = _agreed(rows, ((one, places) for one, (places, _) in found))
     named = set(chosen)
     chosen |= _copies(chosen, lookup)
     changed = {place: one for place, one in sorted(chosen.items()) if one.label != rows[place].label}
@@ -89,6 +82,18 @@ def apply(
         frozenset(chosen),
         report,
     )
+
+
+def _agreed(rows: Sequence[Candidate], found: Iterable[tuple[Correction, Sequence[int]]]) -> dict[int, Correction]:
+    """The correction of each row that is named, by its place."""
+    chosen: dict[int, Correction] = {}
+    for one, places in found:
+        for place in places:
+            other = chosen.setdefault(place, one)
+            if other.label != one.label:
+                said = f"{other.meaning} in {other.place}, and {one.meaning} in {one.place}"
+                raise BadInput(f"row {rows[place].id}", "corrections that agree", said, "Take one of the two out.")
+    return chosen
 
 
 def _copies(chosen: Mapping[int, Correction], lookup: Lookup) -> dict[int, Correction]:
