@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows import champion, links
+from flows import champion, declared, links
 from flows.registry import Appointment, Registry
 from tasks import learned_rows
 from tasks.errors import BadInput, RegraftError
@@ -72,7 +72,7 @@ def promote(
         return Promotion(before.version, before.version, changed=False)
     if not force:
         _check_verdict(selection, before)
-    made_at = _commit(registry, commit)
+    made_at = _commit(registry, repo, commit)
     verdict = selection["verdict"]
     # Until the version has a name its files cannot be laid ready; a version alone appoints nobody.
     version = registry.register(made_at, f"{selection['winner']}, {verdict}")
@@ -157,13 +157,13 @@ def _check_verdict(selection: Mapping[str, Any], before: Appointment | None) -> 
         raise NotPromoted(selection["verdict"], selection["reasons"])
 
 
-def _commit(registry: Registry, make: bool) -> str:
+def _commit(registry: Registry, repo: Any, make: bool) -> str:
     """The commit whose `dvc.lock` names the selected model.
 
     Raises:
         BadInput: if something that matters to it is not committed.
     """
-    changed = _changes(registry)
+    changed = list(dict.fromkeys([*_changes(registry), *declared.uncommitted(registry, repo)]))
     own = [name for name in _PIPELINE if any(Path(one).name == name for one in changed)]
     others = [name for name in changed if Path(name).name not in _PIPELINE]
     if others or (own and not make):

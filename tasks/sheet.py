@@ -1,7 +1,8 @@
 """Tables that people open in a spreadsheet program, fill in and save again: CSV as such programs want and leave it.
 
 They read a file as UTF-8 only where it begins with a byte order mark, take a cell that begins with `=`, `+`, `-` or `@`
-for a formula, and save with the delimiter of the country that they are set to.
+for a formula, and save with the delimiter of the country that they are set to; some name it in a line before all
+others, as `sep=;`.
 """
 
 import codecs
@@ -15,6 +16,8 @@ from tasks.errors import BadInput
 
 _DELIMITERS = (",", ";", "\t")
 _LONGEST = 1 << 22  # characters of a cell; a text has a million at most
+# The line may end in delimiters, where a program has taken it for a row.
+_NAMED_DELIMITER = re.compile(r'"?sep=(?P<delimiter>[^"\r\n])"?(?P=delimiter)*(\r\n|\n|\Z)', re.IGNORECASE)
 # Apostrophes of the cell's own are counted among those before it, so that taking one away gives back what was there.
 _FORMULA, _GUARDED = re.compile(r"'*[=+\-@\t\r]"), re.compile(r"'+[=+\-@\t\r]")
 
@@ -32,25 +35,29 @@ def read(file: Path, name: str, needs: Sequence[str]) -> Iterator[tuple[int, dic
 
     Args:
         name: of the file, as errors give it.
-        needs: columns that must be there. They tell the delimiter: comma, semicolon or tab.
+        needs: columns that must be there. Their line tells the delimiter (comma, semicolon or tab), unless one above
+            does.
 
     Raises:
         BadInput: if it is no such table.
     """
     csv.field_size_limit(_LONGEST)
     text = _decoded(file, name)
-    table = csv.DictReader(io.StringIO(text, newline=""), restval="", strict=True, delimiter=_delimiter(text))
+    named = _NAMED_DELIMITER.match(text)
+    above, delimiter = (1, named["delimiter"]) if named else (0, _delimiter(text))
+    lines = io.StringIO(text[named.end() :] if named else text, newline="")
+    table = csv.DictReader(lines, restval="", strict=True, delimiter=delimiter)
     try:
         table.fieldnames = columns = [column.strip() for column in table.fieldnames or []]
         _check_columns(name, columns, needs)
         for row in table:
-            line = table.reader.line_num
+            line = table.reader.line_num + above
             if any(row.pop(None, [])):  # where csv puts fields beyond the last column
                 where, fix = f"{name}, line {line}", "Put quotes round texts that hold the delimiter."
                 raise BadInput(where, f"{len(columns)} fields, as in the first line", "more", fix)
             yield line, {column: _meant(cell) for column, cell in row.items()}
     except csv.Error as error:
-        where = f"{name}, line {table.reader.line_num}"
+        where = f"{name}, line {table.reader.line_num + above}"
         raise BadInput(where, "a row of a CSV file", str(error), "Correct its quotes, or save the file anew.") from None
 
 

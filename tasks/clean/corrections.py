@@ -25,7 +25,7 @@ class Correction:
     """What a person says of a row.
 
     Attributes:
-        place: file and line, for people.
+        place: file, as it is declared, and line; for people.
         id: of the row.
         label: the right one; None if the row is to be removed.
         text: of the row as the person saw it; None if the file does not tell.
@@ -51,8 +51,9 @@ def read(root: Path, declared: Sequence[str]) -> list[Correction]:
         BadInput: if a file is no such table, lies in `reports/`, or a row of it cannot be understood.
     """
     found = []
+    names = _names(root, declared)
     for file in texts.linked(root, links.CORRECTIONS, declared):
-        name = file.name.partition("-")[2]  # without the number that its link has
+        name = names[file.resolve()]
         if file.resolve().is_relative_to((root / _REPORTS).resolve()):
             fix = "Save it elsewhere, as data/corrections/, and name that in clean.corrections."
             raise BadInput(name, "a file that no run writes", "one in reports/, which each run writes anew", fix)
@@ -61,6 +62,16 @@ def read(root: Path, declared: Sequence[str]) -> list[Correction]:
             if correction is not None:
                 found.append(correction)
     return found
+
+
+def _names(root: Path, declared: Sequence[str]) -> dict[Path, str]:
+    """What each file is called: its path from the project, or in full where it is declared so and lies outside."""
+    names: dict[Path, str] = {}
+    for pattern in declared:
+        for file in links.matching(root, pattern):
+            name = file.relative_to(root) if file.is_relative_to(root) else file
+            names.setdefault(file.resolve(), name.as_posix())
+    return names
 
 
 def _correction(place: str, cells: dict[str, str]) -> Correction | None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from tasks.clean.candidate import Candidate
+from tasks.clean.former import ENDING, Former
 from tasks.clean.sides import Side
 from tasks.near import NearIndex, Sketch
 
@@ -48,11 +49,13 @@ class Judge:
         side: gives the split of a row.
         index: finds near duplicates; None to look for equal texts only.
         keep_conflicts: whether a duplicate with another label is kept where both are on the same side.
+        former: rows that were corrected by hand; a duplicate with the label that they had is set aside.
     """
 
     side: Side
     index: NearIndex | None
     keep_conflicts: bool
+    former: Former | None = None
     conflicts: list[Conflict] = field(default_factory=list)
     _kept: dict[int, tuple[Candidate, str]] = field(default_factory=dict)
     _equal: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -84,6 +87,10 @@ class Judge:
             if other.label == row.label:
                 kind = "duplicate" if other.key == row.key else "near duplicate"
                 return Decision(None, kind, f"{kind} of {other.id}", other)
+        before = None if self.former is None else self.former.duplicated(row, sketch)
+        if before is not None:
+            kind = "duplicate" if before.key == row.key else "near duplicate"
+            return Decision(None, kind + ENDING, f"{kind} of {before.id}, which was corrected by hand", before)
         elsewhere = [pair for pair in found if pair[1] != split]
         kept = self.keep_conflicts and not elsewhere
         self.conflicts += [Conflict(row, other, kept) for other, _ in found]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.clean.candidate import Candidate
+from tasks.clean.former import ENDING
 from tasks.clean.judge import Conflict, Decision
 from tasks.languages import languages
 from tasks.rows import SPLITS
@@ -35,7 +36,8 @@ def report(
 
     Returns:
         Plain values: `rows` (in, and by split and set aside), `not_in_train` (rows by the split that they would
-        stand in, had their class a row in train), `set_aside` (rows by kind of reason), `rules`, `corrections`,
+        stand in, had their class a row in train), `set_aside` (rows by kind of reason), `rules`, `corrections` (as
+        given, with `old_label`: rows set aside as they duplicate a changed one and have the label that it had),
         `duplicates` (merged rows: equal and near), `conflicts` (counts and examples), `classes` (rows by class and
         split), `lengths` (words and characters of kept rows), `languages` (of a sample of kept rows).
     """
@@ -54,7 +56,10 @@ def report(
         "not_in_train": {name: meant[name] for name in ("validation", "test")},
         "set_aside": dict(sorted(aside.items(), key=lambda pair: (-pair[1], pair[0]))),
         "rules": dict(touched),
-        "corrections": dict(corrections),
+        "corrections": {
+            **corrections,
+            "old_label": sum(count for kind, count in aside.items() if kind.endswith(ENDING)),
+        },
         "duplicates": {"equal": aside["duplicate"], "near": aside["near duplicate"]},
         "conflicts": _conflicts(conflicts, texts),
         "classes": _classes(rows, split),

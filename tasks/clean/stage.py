@@ -9,8 +9,9 @@ from tasks import block
 from tasks.clean import corrected, corrections
 from tasks.clean.candidate import Candidate, in_order, normal
 from tasks.clean.classes import without_small
+from tasks.clean.former import Former
 from tasks.clean.judge import Conflict, Decision, Judge
-from tasks.clean.params import CleanParams, Split
+from tasks.clean.params import CleanParams, Duplicates, Split
 from tasks.clean.report import report
 from tasks.clean.sides import Side, by_hash, by_time
 from tasks.clean.written import sentences, written
@@ -47,11 +48,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
     side = _side(params.split, any(row.official_test for row in rows))
     right = corrected.apply(rows, declared, params.rules, lambda row: side(row) == "test")
     rows = right.rows
-    judge = Judge(
-        side,
-        NearIndex(params.duplicates.threshold, params.duplicates.shingle) if params.duplicates.near else None,
-        params.duplicates.conflicts == "keep",
-    )
+    former = Former(right.before, right.settled, _index(params.duplicates))
+    judge = Judge(side, _index(params.duplicates), params.duplicates.conflicts == "keep", former)
     decisions = _judged(judge, rows, right.removed)
     _check_split(decisions, "train", params.split)
     decisions = without_small(rows, decisions, params.min_class_rows)
@@ -67,7 +65,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     summary = report(rows, texts, decisions, judge.conflicts, touched, right.report)
     _write_report(root, params.rules, summary)
     record.rows_in, record.rows_out = len(rows), len(rows) - summary["rows"]["set_aside"]
-    for sentence in sentences(right.report):
+    for sentence in sentences(summary["corrections"]):
         log(sentence)
     log(", ".join(f"{name} {count:,}" for name, count in summary["rows"].items()))
 
@@ -112,6 +110,10 @@ def _side(split: Split, official_test: bool) -> Side:
         fix = "Remove it." if official_test else "Set it, or name ingest.test_sources."
         raise BadInput("clean.split.test_from", expected, str(split.test_from), fix)
     return by_time(split.validation_from, split.test_from)
+
+
+def _index(duplicates: Duplicates) -> NearIndex | None:
+    return NearIndex(duplicates.threshold, duplicates.shingle) if duplicates.near else None
 
 
 def _judged(judge: Judge, rows: list[Candidate], removed: Mapping[int, str]) -> dict[int, Decision]:

@@ -39,7 +39,7 @@ def written(report: dict[str, Any]) -> str:
 
 
 def sentences(corrections: dict[str, Any]) -> list[str]:
-    """What became of the corrections by hand, as `tasks.clean.corrected` reports it; none where there are none."""
+    """What became of the corrections by hand, as the cleaning report has it; none where there are none."""
     if not corrections["given"]:
         return []
     counted = {
@@ -47,6 +47,7 @@ def sentences(corrections: dict[str, Any]) -> list[str]:
         "rows removed": corrections["removed"],
         "rows that had that label already": corrections["unchanged"],
         "rows changed as they equal one that is named": corrections["copies"],
+        "rows set aside as they are near to changed ones and have their old label": corrections["old_label"],
         "changed rows of the test split": corrections["test"],
     }
     told = ", ".join(f"{words}: {count:,}" for words, count in counted.items() if count) or "no row is changed by them"

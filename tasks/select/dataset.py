@@ -66,7 +66,12 @@ def _corrections(counts: Mapping[str, Any]) -> str:
     if not counts.get("given"):
         return ""
     missed = counts["not_applied"]["corrections"]
-    parts = {"with another label": counts["relabelled"], "removed": counts["removed"], "not found": missed}
+    parts = {
+        "with another label": counts["relabelled"],
+        "removed": counts["removed"],
+        "set aside with the old label": counts.get("old_label", 0),
+        "not applied": missed,
+    }
     return ", ".join(f"{number:,} {words}" for words, number in parts.items() if number) or "no change"
 
 

@@ -195,6 +195,32 @@ def test_what_the_model_was_made_of_must_be_committed(project: Project) -> None:
         project.promote(commit=True)
 
 
+def test_files_that_params_name_must_be_committed_too(project: Project) -> None:
+    declared = {
+        "clean": {"corrections": ["data/corrections/*.csv", str(project.root.parent / "outside.csv")]},
+        "evaluate": {"checks": ["data/checks.csv"]},
+    }
+    for name in ("data/corrections/one.csv", "data/corrections/[two].csv", "data/checks.csv", "../outside.csv"):
+        (project.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.root / name).write_text("id,correction\n")
+    (project.root / "params.yaml").write_text(json.dumps(declared))
+    project.git("add", "params.yaml", "data/corrections/one.csv")
+    project.git("commit", "-qm", "corrections")
+    project.select("one")
+    expected = r"changes in data/corrections/\[two\]\.csv, data/checks\.csv\. Commit first"
+    for commit in (False, True):
+        with pytest.raises(BadInput, match=expected):
+            project.promote(commit=commit)
+    project.git("add", "data/corrections")
+    project.git("commit", "-qm", "more corrections")
+    project.repo.add(str(project.root / "data/checks.csv"))
+    with pytest.raises(BadInput, match=r"changes in data/checks\.csv\.dvc\. Commit first"):
+        project.promote()
+    project.git("add", "data/.gitignore", "data/checks.csv.dvc")
+    project.git("commit", "-qm", "checks, whose content DVC keeps")
+    assert project.promote().version == "v0.1.0"
+
+
 def test_a_rollback_needs_no_training_and_takes_the_files_from_the_cache(two: Project) -> None:
     ran = (two.root.parent / "runs").read_text()
     shutil.rmtree(two.root / ".regraft")

@@ -73,7 +73,7 @@ def test_what_spreadsheet_programs_make_of_a_file_is_read(
         ("r1", "b", 'two\nlines, "quoted"; é', "a"),
         ("r3", None, None, "a"),
     ]
-    assert [one.place.split(",")[0] for one in found] == ["mine.csv", "mine.csv"]
+    assert {one.place.split(",")[0] for one in found} == {"data/corrections/mine.csv"}
 
 
 def test_cells_that_look_like_formulas_come_back_as_they_were(tmp_path: Path) -> None:
@@ -83,6 +83,32 @@ def test_cells_that_look_like_formulas_come_back_as_they_were(tmp_path: Path) ->
     text = (tmp_path / "one.csv").read_text(encoding="utf-8-sig")
     assert "\n0,'=1+1\n" in text, "it would be run as a formula"
     assert "\n3,'a\n" in text
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", "\ufeffsep=;\r\n", '"sep=;"\r\n', "SEP=|\n", "sep=\t\n", "sep=,,\n"])
+def test_a_first_line_that_names_the_delimiter_is_skipped(tmp_path: Path, first: str) -> None:
+    delimiter = "," if first == "sep=,,\n" else first.strip('\ufeff"\r\n')[4]
+    lines = [["id", "correction", "text"], ["r1", "b", "one"], ["r2", "c", "two;,"]]
+    content = first + "".join(delimiter.join(f'"{cell}"' for cell in line) + "\n" for line in lines)
+    found = given(tmp_path, content)
+    assert [(one.id, one.label, one.text) for one in found] == [("r1", "b", "one"), ("r2", "c", "two;,")]
+    assert found[1].place.endswith("mine.csv, line 4"), "as an editor counts them"
+    with pytest.raises(BadInput, match=r"mine\.csv, line 5: expected 3 fields"):
+        given(tmp_path, content + delimiter.join("abcd") + "\n")
+
+
+def test_places_tell_files_of_one_name_apart(tmp_path: Path) -> None:
+    root, outside = tmp_path / "project", tmp_path / "other" / "labels.csv"
+    for file in (root / "a/labels.csv", root / "b/labels.csv", outside):
+        file.parent.mkdir(parents=True)
+        file.write_text(f"{HEADER}r1,b,,\n")
+    found = linked(root, "*/labels.csv", str(root / "b/labels.csv"), "../other/labels.csv", str(outside))
+    places = ["a/labels.csv, line 2", "b/labels.csv, line 2", "../other/labels.csv, line 2"]
+    assert [one.place for one in found] == places
+    assert linked(root, str(outside))[0].place == f"{outside}, line 2"
+    (root / "b/labels.csv").write_text("id\n")
+    with pytest.raises(BadInput, match=r"^b/labels\.csv: expected the columns"):
+        linked(root, "*/labels.csv")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +198,30 @@ def test_a_row_whose_id_is_spoilt_is_found_by_text_and_label() -> None:
     assert found.report["not_applied"]["corrections"] == 0
 
 
+def test_a_second_round_may_name_a_row_by_the_label_that_the_first_one_gave() -> None:
+    made = rows(("r0", "one", "a"), ("r1", "two", "b"))
+    first = says("r0", "c", "one", "a")
+    again = applied(made, first, says("1E+15", "c", "one", "c", line=3))
+    assert ([one.label for one in again.rows], again.report["not_applied"]["corrections"]) == (["c", "b"], 0)
+    for files in ([first, says("1E+15", "d", "one", "c", line=3)], [says("1E+15", "d", "one", "c", line=3), first]):
+        with pytest.raises(BadInput, match=r"row r0: .*mine\.csv, line [23], and .*mine\.csv, line [23]"):
+            applied(made, *files)
+    spoilt = says("2E+15", "c", "one", "a")
+    assert applied(made, spoilt, spoilt).report["relabelled"] == 1, "in two tables of the first round"
+    with pytest.raises(BadInput, match="row r0"):
+        applied(made, spoilt, says("1E+15", None, "one", "c", line=3))
+
+
+def test_a_text_and_label_that_mean_different_rows_by_now_change_none() -> None:
+    made = rows(("r0", "one", "a"), ("r1", "one", "b"))
+    found = applied(made, says("r0", "b"), says("1E+15", "a", "one", "b", line=3))
+    assert [one.label for one in found.rows] == ["b", "b"], "r0 by its id, r1 left alone"
+    (missed,) = found.report["not_applied"]["examples"]
+    assert missed["place"] == "mine.csv, line 3"
+    assert missed["reason"].startswith("no row has this id, and its text and label mean one row without")
+    assert [one.label for one in applied(made, says("1E+15", "a", "one", "b")).rows] == ["a", "a"], "alone it is clear"
+
+
 def test_corrections_that_contradict_each_other_name_both_places() -> None:
     made = rows(("r1", "one", "a"), ("r1", "one", "a"))
     assert applied(made, says("r1", "b"), says("r1", "b", line=3)).report["relabelled"] == 2
@@ -216,7 +266,7 @@ def test_labels_are_corrected_before_duplicates_are_merged_and_no_row_is_lost(tm
     assert {name: before.get(name) for name in after} == after, "no row changes its split"
     # r501 was merged into r500 and keeps to it, and r502 is no conflict any more.
     assert aside["r501"] == "duplicate of r500" and aside["r502"] == "near duplicate of r500"
-    assert aside[named[1]] == "removed by hand: mine.csv, line 4"
+    assert aside[named[1]] == "removed by hand: data/corrections/mine.csv, line 4"
     assert aside[named[0]] == "class too small: 'zz' has 1 of 2 rows"
     assert len(after) + len(aside) == len(raw) == report["rows"]["in"]
     assert next(one["label"] for one in split(tmp_path, after["r500"]) if one["id"] == "r500") == "b"
@@ -227,8 +277,64 @@ def test_labels_are_corrected_before_duplicates_are_merged_and_no_row_is_lost(tm
     assert report["conflicts"]["pairs"] == 0
     page = (tmp_path / "data/clean/report.md").read_text()
     assert "Corrections by hand: 4; rows with another label now: 3, rows removed: 1" in page
-    assert "| mine.csv, line 5 | r9999 | no row has this id |" in page
+    assert "| data/corrections/mine.csv, line 5 | r9999 | no row has this id |" in page
     assert "Corrections" not in (tmp_path / "plain/data/clean/report.md").read_text()
+
+
+def aside(root: Path) -> dict[str, tuple[str, str | None]]:
+    """Reason and duplicated row of each row that is set aside, by its id."""
+    return {one["id"]: (one["reason"], one["near"]) for one in split(root, "set_aside")}
+
+
+TEXT = "please reset the password of my laptop and send me the new one by internal mail"
+
+
+@pytest.mark.parametrize("conflicts", ["keep", "drop"])
+@pytest.mark.parametrize("cells", ["b,,", ",yes,"], ids=["relabelled", "removed"])
+@pytest.mark.parametrize("first", [TEXT, TEXT + "!"])
+def test_near_copies_do_not_bring_the_old_label_back(tmp_path: Path, cells: str, first: str, conflicts: str) -> None:
+    second = TEXT if first != TEXT else TEXT + "!"
+    other = row(502, TEXT + "?", "c")  # whose label nobody took back
+    raw = [*many(200), row(500, first, "a"), row(501, second, "a"), other]
+    report = corrected(tmp_path, raw, f"{HEADER}r500,{cells}\n", duplicates={"conflicts": conflicts})
+    reason = ("near duplicate of r500, which was corrected by hand", "r500")
+    assert aside(tmp_path)["r501"] == reason
+    assert report["set_aside"]["near duplicate of a row corrected by hand"] == 1
+    assert report["corrections"]["old_label"] == 1
+    assert sum(report["rows"][name] for name in ("train", "validation", "test", "set_aside")) == len(raw)
+    assert sum(report["set_aside"].values()) == report["rows"]["set_aside"] == len(aside(tmp_path))
+    assert all(pair["later"] != "r501" for pair in tables.read(tmp_path / "data/clean/conflicts.parquet").to_pylist())
+    assert "corrected by hand" not in aside(tmp_path).get("r502", ("",))[0]
+    page = (tmp_path / "data/clean/report.md").read_text()
+    assert "rows set aside as they are near to changed ones and have their old label: 1" in page
+
+
+def test_a_near_copy_stays_where_a_person_names_it_too(tmp_path: Path) -> None:
+    raw = [*many(200), row(500, TEXT, "a"), row(501, TEXT + "!", "a"), row(502, TEXT + "?", "c")]
+    report = corrected(tmp_path, raw, f"{HEADER}r500,b,,\nr501,a,,\nr502,a,,\n", split={"salt": "3"})
+    assert aside(tmp_path) == {"r502": ("near duplicate of r501", "r501")}, "named, so held against present labels only"
+    assert report["corrections"]["old_label"] == 0
+
+
+def test_near_copies_are_looked_for_only_where_duplicates_are(tmp_path: Path) -> None:
+    raw = [*many(200), row(500, TEXT, "a"), row(501, TEXT + "!", "a")]
+    corrected(tmp_path, raw, f"{HEADER}r500,b,,\n", duplicates={"near": False})
+    assert aside(tmp_path) == {}
+
+
+@pytest.mark.parametrize("near", [True, False])
+def test_official_test_rows_stay_and_their_old_labels_do_not_come_back(tmp_path: Path, near: bool) -> None:
+    official = [row(600, TEXT, "a", test=True), row(601, TEXT + "!", "a", test=True)]
+    raw = [*many(200), row(500, TEXT, "a"), row(501, TEXT + "?", "a"), *official]
+    report = corrected(tmp_path, raw, f"{HEADER}r600,,yes,\n", duplicates={"near": near})
+    assert sides(tmp_path)["r601"] == "test"
+    found = aside(tmp_path)
+    assert found["r600"][0].startswith("removed by hand")
+    if near:  # of the test row that is left
+        assert found["r500"] == ("near duplicate of r601", "r601") and found["r501"][0] == "near duplicate of r601"
+    else:
+        assert found["r500"] == ("duplicate of r600, which was corrected by hand", "r600") and "r501" not in found
+        assert report["set_aside"]["duplicate of a row corrected by hand"] == report["corrections"]["old_label"] == 1
 
 
 def test_conflicts_are_written_for_those_who_review(tmp_path: Path) -> None:
