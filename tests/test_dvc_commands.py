@@ -1,20 +1,23 @@
 """DVC's own commands on a workspace of Regraft: experiments, metrics and plots as DVC's users know them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
+from tests.imports import ROOT
 from tests.project import Project
 
 NAME = "naive_bayes"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, prefect_api: str) -> Project:
     """A committed workspace with one small candidate, after one run."""
-    made = Project(tmp_path_factory.mktemp("dvc_commands") / "project", tiny_encoder)
+    made = Project(tmp_path_factory.mktemp("dvc_commands") / "project", tiny_encoder, prefect_api)
     made.set_params(
         tiny_encoder,
         encoders={"tiny": {"source": f"path:{tiny_encoder}", "objective": "none"}},
@@ -22,17 +25,36 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Pro
         candidates={NAME: {"features": "words", "model": "naive_bayes"}},
         students={},
         ensembles={},
+        quantized={},
         cross_validation={"folds": 0},
         evaluate={"latency_rows": 2, "latency_batches": 1, "robustness_rows": 5},
+        select={"metric": "macro_f1", "draws": 100},
     )
-    made.run("links")
-    made.dvc("repro")
+    _in_blocks(made.folder / "params.yaml")
+    made.run("run")
     for key, value in {"user.name": "Ada", "user.email": "ada@example.org"}.items():
         made.git("config", key, value)
     made.git("add", "--all")
     made.git("commit", "-qm", "First run")
     made.executed()
     return made
+
+
+def _in_blocks(file: Path) -> None:
+    """Writes YAML without braces, in which DVC spoils values with a colon when it sets a parameter."""
+    tree, yaml = json.loads(file.read_text(encoding="utf-8")), YAML()
+    yaml.default_flow_style = False
+    yaml.dump(tree, file)
+
+
+def test_our_parameters_outlive_being_set_by_dvc(tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    file = Path(shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml"))
+    before = YAML(typ="safe").load(file)
+    apply_overrides(file, ["select.metric=accuracy"])
+    before["select"]["metric"] = "accuracy"
+    assert YAML(typ="safe").load(file) == before
 
 
 def answer(project: Project, *arguments: str) -> Any:
