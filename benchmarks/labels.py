@@ -91,23 +91,26 @@ def run(folder: Path, texts: Sequence[str], labels: Sequence[str], seed: int) ->
     """
     ids = [f"r{row}" for row in range(len(texts))]
     pq.write_table(pa.table({"id": ids, "text": texts, "label": labels}), folder / "train.parquet")
-    workspace = Workspace(folder / "workspace", changes(folder / "train.parquet", seed))
+    test = pq.read_table(data(SET) / "test.parquet", columns=["text", "label"])
+    numbered = pa.array([f"t{number}" for number in range(test.num_rows)])
+    pq.write_table(test.append_column("id", numbered), folder / "test.parquet")  # ids are looked for in all files
+    workspace = Workspace(folder / "workspace", changes(folder, seed))
     workspace.regraft("run")
     file = workspace.folder / "reports/review/label_errors.csv"
     lines = [cells for _, cells in sheet.read(file, file.name, ("id", "likely_error"))]
     return [cells["id"] for cells in lines], {cells["id"] for cells in lines if cells["likely_error"] == "yes"}
 
 
-def changes(train: Path, seed: int) -> dict[str, Any]:
+def changes(folder: Path, seed: int) -> dict[str, Any]:
     """What of `params.yaml` is changed, by dotted key.
 
     Args:
-        train: the file of train rows, with the columns id, text and label.
+        folder: holds the files of train and test rows, with the columns id, text and label.
     """
     return {
         "seed": seed,
-        "ingest.sources": [str(train)],
-        "ingest.test_sources": [str(data(SET) / "test.parquet")],
+        "ingest.sources": [str(folder / "train.parquet")],
+        "ingest.test_sources": [str(folder / "test.parquet")],
         "ingest.columns": {"text": "text", "label": "label", "time": None, "id": "id"},
         "clean.split.validation": 0.02,
         "cross_validation.folds": FOLDS,

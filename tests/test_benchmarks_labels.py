@@ -28,7 +28,7 @@ def test_found_is_the_share_of_planted_rows_in_the_first_tenth_of_the_file() -> 
 
 def test_it_declares_parameters_that_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "data", Path)
-    checked = check(labels.changes(tmp_path / "train.parquet", 2))
+    checked = check(labels.changes(tmp_path, 2))
     assert checked.cross_validation.folds == 5
     assert set(checked.candidates) == {"linear_svm", "frozen"}
     assert checked.ingest.columns.id == "id"
