@@ -65,14 +65,14 @@ def write(
     candidate = root / evidence.named(choice.winner).folder
     with replacing(root / SELECTED) as folder:
         shutil.copytree(candidate, folder)
-        if params.onnx:
-            _add_onnx(folder, computing.threads)
+        refused = _add_onnx(folder, computing.threads) if params.onnx else None
         shutil.copyfile(root / RULES, folder / "cleaning.json")
         shutil.copyfile(Path(cleaning.__file__), folder / "cleaning.py")
         learned_rows.write(folder, learned)
         if abstention is not None:
             thresholds.write(folder, abstention.thresholds)
         facts = {
+            "no_onnx": refused,
             "seed": computing.seed,
             "threads": computing.threads,
             **_model_facts(folder, examination),
@@ -96,10 +96,10 @@ def write(
         (folder / "README.md").write_text(template.render("card.md", **facts), encoding="utf-8")
 
 
-def _add_onnx(folder: Path, threads: int) -> None:
-    """Writes a fine-tuned encoder as ONNX too; one that has no such form is selected without."""
+def _add_onnx(folder: Path, threads: int) -> str | None:
+    """Writes a fine-tuned encoder as ONNX too; one that has no such form is selected without, and why is returned."""
     if read_json(folder / CARD)["family"] != "network":
-        return
+        return None
     from tasks import onnx_export
 
     try:
@@ -107,7 +107,10 @@ def _add_onnx(folder: Path, threads: int) -> None:
             partial.mkdir()
             onnx_export.save_encoder(folder, partial, threads)
     except BadInput as error:
-        log(f"{SELECTED} has no ONNX form: expected {error.expected}, found {error.found}")
+        reason = f"expected {error.expected}, found {error.found}"
+        log(f"{SELECTED} has no ONNX form: {reason}")
+        return reason
+    return None
 
 
 def _model_facts(folder: Path, examination: Examination) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tasks import model
+from tasks import model, onnx_export
 from tasks.combination import Combination
 from tasks.files import read_json, write_json
 from tasks.records import Record
@@ -117,6 +117,15 @@ def test_the_card_says_that_the_temperature_is_part_of_the_weights(tmp_path: Pat
     card = (tmp_path / "models/selected/README.md").read_text(encoding="utf-8")
     assert "A temperature of 1.25, by which the logits were divided" in card
     assert "(seed 7, 1 thread)" in card
+
+
+def test_the_card_says_why_there_is_no_onnx_form(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_export, "_LARGEST", 1000)
+    card = card_of(tmp_path, "network", tiny_encoder)
+    assert "- It has no ONNX form: expected weights of less than 2 GiB, found" in card
+    assert not (tmp_path / "models/selected/onnx").exists()
 
 
 def test_the_card_trusts_only_what_the_model_holds(tmp_path: Path, tiny_encoder: Path) -> None:
