@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Splits = dict[tuple[int, int], tuple[Indices, Indices]]  # rows shown and held out, by rows a class and draw
 
+DATA = "banking77"
+
 LEAST = {10: 0.87, 5: 0.82}
 """The mean accuracy over draws that is promised, by rows a class."""
 
@@ -55,10 +57,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--shots", type=int, nargs="+", default=[10, 5], help="rows a class")
     parser.add_argument("--setfit", action="store_true", help="also race against SetFit; takes about 20 minutes more")
     parser.add_argument("--choose", action="store_true", help="compare all mixtures on train rows alone")
+    parser.add_argument("--mixtures", nargs="+", choices=MIXTURES, default=list(MIXTURES), help="with --choose: which")
     parser.add_argument("--rows", type=int, help="rows that are predicted, at most, to see whether it works")
     given = parser.parse_args(arguments)
     short = (
-        choose(given.draws, given.shots, given.rows) if given.choose else measure(given.draws, given.shots, given.rows)
+        choose(given.draws, given.shots, given.rows, given.mixtures)
+        if given.choose
+        else measure(given.draws, given.shots, given.rows)
     )
     if given.setfit:
         short += race(given.shots[0], given.rows)
@@ -66,18 +71,18 @@ def main(arguments: list[str]) -> None:
         sys.exit("; ".join(short))
 
 
-def choose(draws: int, shots: Sequence[int], count: int | None) -> list[str]:
-    """Compares all mixtures on train rows outside of each draw; promises nothing."""
+def choose(draws: int, shots: Sequence[int], count: int | None, names: Sequence[str]) -> list[str]:
+    """Compares mixtures on train rows outside of each draw; promises nothing."""
     from benchmarks.labelled import read_classes
     from benchmarks.pool import draw
 
-    (train,) = read_classes("banking77", ["train"])
+    (train,) = read_classes(DATA, ["train"])
     splits: Splits = {}
     for each, number in itertools.product(shots, range(draws)):
         shown = draw(train.labels, each, _CHOOSING_DRAWS + number)
         others = np.setdiff1d(np.arange(len(train)), shown)
         splits[each, number] = shown, np.random.default_rng(number).permutation(others)[: count or _CHOOSING_ROWS]
-    _table(train, list(MIXTURES), splits)
+    _table(train, names, splits)
     return []
 
 
@@ -86,7 +91,7 @@ def measure(draws: int, shots: Sequence[int], count: int | None) -> list[str]:
     from benchmarks.labelled import read_classes
     from benchmarks.pool import draw
 
-    train, test = read_classes("banking77", ["train", "test"])
+    train, test = read_classes(DATA, ["train", "test"])
     held = np.arange(len(train), len(train) + len(test))[:count]
     pairs = itertools.product(shots, range(draws))
     splits: Splits = {(each, number): (draw(train.labels, each, number), held) for each, number in pairs}
@@ -98,12 +103,13 @@ def measure(draws: int, shots: Sequence[int], count: int | None) -> list[str]:
     ]
 
 
-def _table(rows: "Labelled", names: list[str], splits: "Splits") -> dict[tuple[int, str], float]:
+def _table(rows: "Labelled", names: Sequence[str], splits: "Splits") -> dict[tuple[int, str], float]:
     """Prints and returns the mean accuracy of each mixture, by rows a class and name."""
+    from benchmarks.labelled import class_names
     from benchmarks.pool import Pool
 
     needed = np.unique(np.concatenate([part for split in splits.values() for part in split]))
-    rows = rows.take(needed)
+    rows = rows.take(needed) + class_names(DATA)
     print(f"{'shots':>5} {'mixture':34} {'mean':>7} {'sd':>7} {'train, s':>8}  each draw", flush=True)
     means = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -166,14 +172,15 @@ def race(shots: int, count: int | None) -> list[str]:
 
 def ours(shots: int, count: int | None) -> tuple[float, float]:
     """Accuracy and seconds of our mixture on the first draw: features, fits and predictions."""
+    from benchmarks.labelled import class_names
     from benchmarks.pool import Pool
 
     train, test = _first_draw(shots, count)
-    rows = train + test
+    rows = train + test + class_names(DATA)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         pool = Pool(Path(folder) / "pool", rows, {name: PARTS[name] for name in MIXTURES[CHOSEN]}, THREADS)
-        shown, held = np.arange(len(train)), np.arange(len(train), len(rows))
+        shown, held = np.arange(len(train)), len(train) + np.arange(len(test))
         accuracy, _ = scores(pool, rows, [CHOSEN], shown, held)[CHOSEN]
     return accuracy, time.perf_counter() - started
 
@@ -197,5 +204,5 @@ def _first_draw(shots: int, count: int | None) -> "tuple[Labelled, Labelled]":
     from benchmarks.labelled import read_classes
     from benchmarks.pool import draw
 
-    train, test = read_classes("banking77", ["train", "test"])
+    train, test = read_classes(DATA, ["train", "test"])
     return train.take(draw(train.labels, shots, 0)), test.take(np.arange(len(test))[:count])

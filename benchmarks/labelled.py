@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.workspace import data
 from tasks import rows
+from tasks.embed.label_names import as_text
 
 Indices = npt.NDArray[np.int64]
 
@@ -46,6 +47,12 @@ def read_classes(name: str, splits: Sequence[str]) -> list[Labelled]:
     found = [read(name, split) for split in splits]
     numbers = {label: number for number, label in enumerate(sorted(set(found[0][1])))}
     return [Labelled(texts, [numbers[label] for label in labels]) for texts, labels in found]
+
+
+def class_names(name: str) -> Labelled:
+    """The name of each class of a data set's train rows as a text of it, in the order of `read_classes`."""
+    names = sorted(set(read(name, "train")[1]))
+    return Labelled([as_text(label) for label in names], list(range(len(names))))
 
 
 def write(root: Path, split: str, labelled: Labelled) -> None:

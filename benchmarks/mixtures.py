@@ -3,7 +3,7 @@
 `python -m benchmarks fewshot --choose` compares all of them on train rows; `CHOSEN` is the one that is promised.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.recipes import FINETUNE, TOKENS, VECTORS
@@ -17,11 +17,13 @@ class Part:
         features: its feature set, as in `params.yaml`; of an encoder, as only these learn nothing from the rows.
         candidate: the candidate, as in `params.yaml`.
         seed: of its training.
+        named: whether it also learns from the names of the classes, one text each (`augment.label_names`).
     """
 
     features: dict[str, Any]
     candidate: dict[str, Any]
     seed: int = 1
+    named: bool = False
 
 
 def _frozen(C: float) -> Part:
@@ -51,6 +53,8 @@ PARTS = {
 }
 """The models, by name."""
 
+PARTS |= {f"named {name}": replace(part, named=True) for name, part in PARTS.items()}
+
 MIXTURES = {name: (name,) for name in PARTS if "seed" not in name} | {
     "frozen + finetune": ("frozen", "finetune"),
     "frozen C=3 + finetune": ("frozen C=3", "finetune"),
@@ -62,6 +66,11 @@ MIXTURES = {name: (name,) for name in PARTS if "seed" not in name} | {
     "frozen + contrastive, head alone": ("frozen", "contrastive, head alone"),
     "frozen + finetune + contrastive": ("frozen", "finetune", "contrastive"),
     "frozen + 3 finetune": ("frozen", "finetune", "finetune seed 2", "finetune seed 3"),
+    "frozen + r-drop, named": ("named frozen", "named r-drop"),
+    "frozen C=3 + r-drop, named": ("named frozen C=3", "named r-drop"),
+    "frozen C=10 + r-drop, named": ("named frozen C=10", "named r-drop"),
+    "frozen C=3 + r-drop + finetune, named": ("named frozen C=3", "named r-drop", "named finetune seed 2"),
+    "frozen C=3 + r-drop + mixup, named": ("named frozen C=3", "named r-drop", "named mixup"),
 }
 """The parts of each mixture, which count the same."""
 

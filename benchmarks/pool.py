@@ -38,7 +38,7 @@ class Pool:
 
     Args:
         folder: where to make it; must not exist.
-        rows: those to learn from, and those to predict.
+        rows: those to learn from, and those to predict; last the names of all classes, where a part learns from them.
         parts: the models that can be fitted, by name.
         source: where the encoder `minilm` comes from, as in `params.yaml`.
 
@@ -49,7 +49,7 @@ class Pool:
     def __init__(
         self, folder: Path, rows: Labelled, parts: Mapping[str, Part], threads: int, source: str = PACKAGED
     ) -> None:
-        self._parts, self.seconds = parts, dict[str, float]()
+        self._parts, self.seconds, self._rows = parts, dict[str, float](), len(rows)
         settings = {part.candidate["features"]: part.features for part in parts.values()}
         encoders = {"minilm": {"source": source, "objective": "none"}}
         changes = {"features": settings, "encoders": encoders, "threads": threads, "seed": 1}
@@ -74,6 +74,8 @@ class Pool:
         params = block.parse(MODELS[part.candidate["model"]], part.candidate, name)
         kind: type[Trainer[Any]] = TransformerTrainer if isinstance(params, TransformerParams) else ClassicalTrainer
         trainer = self._trainer(kind, params.features, part.seed)
+        if part.named:
+            shown = np.concatenate([shown, np.arange(self._rows - len(self._classes), self._rows)])
         with tempfile.TemporaryDirectory() as scratch, redirect_stdout(sys.stderr):
             fitted = trainer.fit(params, shown, Path(scratch))
         self.seconds[name] = fitted.seconds

@@ -42,6 +42,9 @@ class Augment(Block):
     words with an apostrophe are neither replaced nor put in."""
     nearest: int = Field(default=5, ge=1, le=100)
     """Near words of each word, of which one is drawn; more are less alike."""
+    label_names: bool = False
+    """Whether the name of each class, its parts as words (`card_arrival`: card arrival), is one more text of the class;
+    it goes with the class's first train row. For few rows a class, and names that say what the class is about."""
     translate: Translate | None = None
     """Translation into another language and back, by models of your own; null switches it off."""
 
@@ -55,8 +58,10 @@ class Augment(Block):
 
     @model_validator(mode="after")
     def _some_way(self) -> Self:
-        if not self.ways:
-            raise ValueError("a share above 0 of swap, delete, insert, synonyms or characters, or translate")
+        if not self.ways and not self.label_names:
+            raise ValueError(
+                "a share above 0 of swap, delete, insert, synonyms or characters, label_names or translate"
+            )
         if self.vectors != "word2vec" and not self.wants_vectors:
             raise ValueError("insert or synonyms above 0, which alone use vectors")
         return self

@@ -1,14 +1,15 @@
 """Altered copies of the train rows."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.embed import near_words, vocabulary
+from tasks.embed import label_names, near_words, vocabulary
 from tasks.embed.alterations import ALTERATIONS
 from tasks.embed.augment import TRANSLATE, Augment
 from tasks.embed.near_words import NearWords
@@ -17,6 +18,9 @@ from tasks.progress import Progress, log
 
 if TYPE_CHECKING:
     from tasks.embed.translations import Translations
+
+LABEL_NAME = "label_names"
+"""The way of a text that is the name of a class."""
 
 _Made = list[tuple[str, int, str]]
 
@@ -28,7 +32,7 @@ class Copies:
     Attributes:
         texts: after the rules of the feature set.
         origins: the number of the train row that each was made of.
-        ways: how each was altered: a key of `augment`.
+        ways: how each was altered or made: a key of `augment`.
         dropped: copies that were wanted, but would have equalled a train text or another copy.
     """
 
@@ -46,12 +50,13 @@ def make(
     file: Path | None,
     seed: int,
     translations: "Translations | None" = None,
+    labels: Sequence[str] = (),
 ) -> Copies:
     """Makes copies of the train rows.
 
-    What is drawn for a row depends on the seed and the row's id alone, so that copies stay when other rows come or go
-    (near words change with the rows that they are learnt from, and translations, whose batches change, may by a
-    rounding).
+    A name of a class, where names are wanted, is a copy of the class's first row. What is drawn for a row depends on
+    the seed and the row's id alone, so that copies stay when other rows come or go (near words change with the rows
+    that they are learnt from, and translations, whose batches change, may by a rounding).
 
     Args:
         texts: of the train rows, as the clean stage left them.
@@ -59,6 +64,7 @@ def make(
         rules: what the feature set does to a text; copies are compared after it, as models see them.
         file: where word vectors are read from, None to train them where they are wanted.
         translations: what translates them, where that is wanted.
+        labels: of the same rows, where names of classes are wanted.
 
     Raises:
         BadInput: if the file of word vectors, or a model that translates, cannot be used.
@@ -74,9 +80,26 @@ def make(
     made = _attempt(phrases, ids, alter, translations, rules, known, seed)
     while translations is not None and translations.make():
         made = _attempt(phrases, ids, alter, translations, rules, known, seed)
-    dropped = len(texts) * params.copies - len(made)
+    wanted = len(texts) * params.copies if params.ways else 0
+    if params.label_names:
+        names = label_names.first_rows(labels)
+        made = sorted(made + _names(names, rules, known | {text for text, _, _ in made}), key=lambda one: one[1])
+        wanted += len(names)
+    dropped = wanted - len(made)
     log(f"augmentation: {len(made):,} copies of {len(texts):,} train rows; {dropped:,} that were not new are dropped")
     return Copies([text for text, _, _ in made], [row for _, row, _ in made], [way for _, _, way in made], dropped)
+
+
+def _names(first: Mapping[str, int], rules: Callable[[str], str], known: set[str]) -> _Made:
+    """The names of classes that say something new, each with its class's first row."""
+    texts = {label: rules(label_names.as_text(label)) for label in first}
+    # Names that the rules make equal would say the same of several classes.
+    often = Counter(texts.values())
+    return [
+        (text, first[label], LABEL_NAME)
+        for label, text in texts.items()
+        if text and text not in known and often[text] == 1
+    ]
 
 
 @dataclass(frozen=True)
@@ -105,6 +128,8 @@ def _attempt(
     """All copies but those that wait for a translation: text, number of the row, and way of each."""
     made: _Made = []
     params, known = alter.params, set(train)
+    if not params.ways:
+        return made
     progress = Progress("augmenting train rows", len(phrases))
     for row, (name, phrase) in enumerate(zip(ids, phrases, strict=True)):
         generator = np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])

@@ -95,8 +95,8 @@ def _copies(
         from tasks.embed.translations import prepare
 
         translations = prepare(root, item, params.augment.translate, resources)
-    texts, ids = rows.strings(train, "text"), rows.strings(train, "id")
-    return copies.make(texts, ids, params.augment, params.rules.apply, file, resources.seed, translations)
+    texts, ids, labels = (rows.strings(train, column) for column in ("text", "id", "label"))
+    return copies.make(texts, ids, params.augment, params.rules.apply, file, resources.seed, translations, labels)
 
 
 def _make(

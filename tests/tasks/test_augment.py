@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from tasks import features, rows
-from tasks.embed import copies, near_words
+from tasks.embed import copies, label_names, near_words
 from tasks.embed import stage as embed
 from tasks.embed.alterations import ALTERATIONS
 from tasks.embed.augment import Augment
@@ -267,7 +267,38 @@ def test_a_copy_does_not_change_when_other_rows_come() -> None:
     assert set(copies.make(texts, rows_of(texts), params, str, None, 8).texts) != set(more.texts)
 
 
-@pytest.mark.parametrize("change", [*({way: 0.9} for way in SHARES), {"copies": 2}, {"nearest": 1}], ids=str)
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("card_arrival", "card arrival"), ("lost-card", "lost card"), ("emailCalendar", "email Calendar"),
+        ("HR/leave", "HR leave"), ("打印机", "打印机"), ("12", ""), ("1_2", ""),
+    ],
+)  # fmt: skip
+def test_a_label_is_read_as_words(label: str, text: str) -> None:
+    assert label_names.as_text(label) == text
+
+
+def test_names_of_classes_are_texts_of_theirs_once_and_go_with_the_first_row() -> None:
+    texts, labels = (
+        ["it came", "lost it", "where is it", "Lost card", "a", "b"],
+        ["x_1", "l", "x_1", "lost-card", "y", "Y"],
+    )
+    made = copies.make(texts, rows_of(texts), Augment(label_names=True), str.lower, None, 7, labels=labels)
+    assert list(zip(made.texts, made.origins, made.ways, strict=True)) == [
+        ("x 1", 0, "label_names"),
+        ("l", 1, "label_names"),
+    ]
+    assert made.dropped == 3, "one that equals a train text, and two that the rules make equal"
+    with_copies = copies.make(
+        texts, rows_of(texts), Augment(label_names=True, swap=0.5), str.lower, None, 7, labels=labels
+    )
+    assert with_copies.origins == sorted(with_copies.origins)
+    assert {"label_names", "swap"} == set(with_copies.ways)
+
+
+@pytest.mark.parametrize(
+    "change", [*({way: 0.9} for way in SHARES), {"copies": 2}, {"nearest": 1}, {"label_names": True}], ids=str
+)
 def test_every_switch_of_augmentation_changes_the_copies(workspace: Path, change: dict[str, Any]) -> None:
     path = workspace / "data/clean/train.parquet"
     long = rows.read(path)
@@ -406,7 +437,7 @@ def test_the_same_rows_give_the_same_feature_set(workspace: Path, name: str) -> 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"copies": 2}, "a share above 0 of swap, delete, insert, synonyms or characters, or translate"),
+        ({"copies": 2}, "a share above 0 of swap, delete, insert, synonyms or characters, label_names or translate"),
         ({"swap": 0.1, "vectors": "path:x"}, "insert or synonyms above 0, which alone use vectors"),
         ({"insert": 0.1, "vectors": "glove.txt"}, "word2vec, or path:<file>"),
         ({"swap": 1.1}, "less than or equal to 1"),
