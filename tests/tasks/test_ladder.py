@@ -80,7 +80,13 @@ def test_a_climb_is_compared_with_the_rung_below_and_an_ablation_with_the_full_r
 def test_rungs_are_measured_on_nothing_that_the_ladder_does_not_show() -> None:
     tree = TREE | {"evaluate": {"latency_rows": 9, "checks": ["data/checks/*.csv"], "robustness_rows": 300}}
     measured = plans.make(tree, ladder(), KEYS).params["evaluate"]
-    assert measured == {"latency_rows": 9, "checks": [], "robustness_rows": 0, "latency_batches": 1}
+    assert measured == {
+        "latency_rows": 9,
+        "checks": [],
+        "robustness_rows": 0,
+        "latency_batches": 1,
+        "batch_rows": 64,
+    }
 
 
 def test_patches_merge_deep_and_keys_that_a_model_does_not_have_are_left_out() -> None:
