@@ -39,7 +39,7 @@ def available(root: Path) -> Iterator[None]:
 
 
 def _start(root: Path) -> str:
-    from httpx import HTTPError, get
+    from httpx import Client, HTTPError
 
     port = _free_port()
     worker, tail = Worker(root, "server.log"), deque[str](maxlen=5)
@@ -47,11 +47,13 @@ def _start(root: Path) -> str:
     thread = threading.Thread(target=_serve, args=(worker, root, port, tail), daemon=True)
     thread.start()
     deadline = time.monotonic() + _START_SECONDS
-    while thread.is_alive() and time.monotonic() < deadline:
-        with suppress(HTTPError):
-            if get(f"http://127.0.0.1:{port}/api/health").is_success:
-                return f"http://127.0.0.1:{port}/api"
-        time.sleep(_POLL_SECONDS)
+    # One client for all questions: each would else read the certificates of the machine anew, beside a starting server.
+    with Client() as client:
+        while thread.is_alive() and time.monotonic() < deadline:
+            with suppress(HTTPError):
+                if client.get(f"http://127.0.0.1:{port}/api/health").is_success:
+                    return f"http://127.0.0.1:{port}/api"
+            time.sleep(_POLL_SECONDS)
     found = " ".join(tail) or f"no answer within {_START_SECONDS:.0f} s"
     raise BadInput("Prefect", "a temporary server that starts", found, "Set PREFECT_API_URL to one that runs.")
 
