@@ -70,7 +70,7 @@ WORDS = {"kind": "words", "encoder": "none", "vectors": "word2vec"}
 VECTORS = {"kind": "encoder", "encoder": "minilm"}
 TOKENS = {"kind": "tokens", "encoder": "minilm"}
 FINETUNE = {"features": "tokens", "model": "transformer", "tune": "full", "best_by": "last"}
-LORA = FINETUNE | {"tune": "lora", "learning_rate": 1e-3}
+LORA = FINETUNE | {"tune": "lora", "lora_rank": 16, "lora_alpha": 32.0, "learning_rate": 1e-3}
 
 _SVM = {"features": "tfidf", "model": "linear_svm"}
 _FROZEN = {"features": "vectors", "model": "logistic_regression", "class_weight": "balanced"}
