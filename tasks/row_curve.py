@@ -7,6 +7,7 @@ from all train rows. The file has no lines where a candidate has no such curve.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,7 @@ def write(path: Path, ids: Sequence[str], labels: Sequence[str], steps: Sequence
         steps: rising by share.
     """
     count = len(ids)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "share": [step.share for step in steps for _ in range(count)],
         "rows": [step.rows for step in steps for _ in range(count)],
         "id": [*ids] * len(steps),

@@ -73,7 +73,8 @@ def draw(
         return RowCurve()
     started = time.perf_counter()
     labels = trainer.feature_set.labels("train")
-    steps, points = [], []
+    steps: list[Step] = []
+    points: list[Mapping[str, float]] = []
     for share, rows in zip(shares, nested(labels, shares, seed), strict=True):
         if not len(rows):
             continue
