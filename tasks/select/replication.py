@@ -42,9 +42,8 @@ def interval_of(name: str, value: float, values: Floats, level: float) -> tuple[
 
     Resampled rows have a larger calibration error than the rows themselves, as each bin's gap grows by chance; the
     rows' own is too large for the same reason, by about as much. The basic interval (Davison and Hinkley 1997,
-    "Bootstrap Methods and their Application", section 5.2) turns that round; for a model
-    without any error it still begins above 0 more often than its level says. It is kept within 0 and 1, and made to
-    hold the measured value.
+    "Bootstrap Methods and their Application", section 5.2) turns that round; for a model without any error it still
+    begins above 0 more often than its level says. It is kept within 0 and 1, and made to hold the measured value.
 
     Args:
         value: of all rows.
