@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.scores import Floats, Ints
-from tasks.select.verdict import Match, judge
+from tasks.select.match import Match
+from tasks.select.verdict import judge
 from tasks.select.verdict_params import VerdictParams
 
 CLASSES = 4

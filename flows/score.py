@@ -18,7 +18,7 @@ from tasks.ingest.places import FORMATS
 from tasks.ingest.raw import RawRecord, Rejection
 from tasks.ingest.readers import ReadOptions, read_records
 from tasks.rules import Rules
-from tasks.thresholds import Thresholds
+from tasks.thresholds import Cutoff, Thresholds
 
 CHAMPION, SELECTED = Path("models/champion"), Path("models/selected")
 CLEANING = "cleaning.json"
@@ -39,6 +39,7 @@ class Scorer:
 
     Attributes:
         thresholds: below which the model abstains; None if it has none.
+        cutoff: from which on it answers with one of two classes; None without.
 
     Raises:
         BadInput: if no model was selected yet.
@@ -49,17 +50,19 @@ class Scorer:
         folder = in_use(root)
         self._model = model.load(root / folder, resources.threads, resources.device)
         self._rules = Rules.model_validate(read_json(root / folder / CLEANING))
-        self.thresholds = thresholds.read(root / folder)
+        asked = thresholds.read(root / folder)
+        self.thresholds = asked if isinstance(asked, Thresholds) else None
+        self.cutoff = asked if isinstance(asked, Cutoff) else None
 
     def score(self, texts: list[Any]) -> list[tuple[str | None, float | None]]:
-        """Label and confidence of each text, None for what holds no text."""
+        """Label of each text and its probability, None for what holds no text."""
         cleaned = [self._rules.apply(text) if isinstance(text, str) else "" for text in texts]
         usable = [number for number, text in enumerate(cleaned) if text.strip()]
         results: list[tuple[str | None, float | None]] = [(None, None)] * len(texts)
-        probabilities = self._model.predict_proba([cleaned[number] for number in usable])
-        for number, row in zip(usable, probabilities, strict=True):
-            best = int(row.argmax())
-            results[number] = (self._model.labels[best], float(row[best]))
+        labels, probabilities = self._model.labels, self._model.predict_proba([cleaned[number] for number in usable])
+        chosen = probabilities.argmax(axis=1) if self.cutoff is None else self.cutoff.chosen(labels, probabilities)
+        for number, best, row in zip(usable, chosen.tolist(), probabilities, strict=True):
+            results[number] = (labels[best], float(row[best]))
         return results
 
 
@@ -67,6 +70,7 @@ def score(root: Path, source: str, target: Path) -> None:
     """Writes the rows of `source` with two more columns, `predicted` and `confidence`.
 
     Where the model has thresholds for abstaining, there is a third, `abstained`; `predicted` is filled all the same.
+    Where it has a threshold for one of two classes, `predicted` is what that says.
     Rows without text keep their place, without a label. What cannot be read as a row goes to
     `<target>.rejected.jsonl` with the reason. Columns of the input that bear those names keep them; ours then
     end in `_2`.
@@ -97,6 +101,8 @@ def score(root: Path, source: str, target: Path) -> None:
     print(_summary(root, target, counts, aside))
     if scorer.thresholds is not None:
         print(_abstained(scorer.thresholds, counts))
+    if scorer.cutoff is not None:
+        print(_cut(scorer.cutoff))
 
 
 def _options(source: str, ingest: IngestParams) -> ReadOptions:
@@ -171,6 +177,18 @@ def _abstained(found: Thresholds, counts: _Counts) -> str:
     most = [f"{label} ({count:,})" for label, count in counts.abstained.most_common(_NAMED)]
     rest = len(counts.abstained) - len(most)
     return f"{told}, where it would say {', '.join(most)}{f' and {rest} other classes' if rest else ''}."
+
+
+def _cut(found: Cutoff) -> str:
+    """From which threshold on the model answers with one of its two classes."""
+    if found.cutoff is None:
+        return (
+            f"`{found.label}` has no threshold, as none was shown to reach what was asked for (reports/report.html): "
+            "the more probable class is predicted."
+        )
+    return (
+        f"`{found.label}` is predicted where its probability is {found.cutoff:.4f} or more, `{found.other}` elsewhere."
+    )
 
 
 def _summary(root: Path, target: Path, counts: _Counts, aside: Path) -> str:

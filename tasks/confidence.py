@@ -19,6 +19,9 @@ BINS = 15
 """Bins of equal width that rows are put into by confidence; fixed, because only errors over the same bins can be
 compared. Guo et al. (2017) have as many."""
 
+POINTS = 200
+"""Of a risk-coverage curve that is drawn; more would not be seen."""
+
 
 @dataclass(frozen=True)
 class Bin:
@@ -90,6 +93,11 @@ class RiskCoverage:
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
+def bin_of(confidence: Floats) -> npt.NDArray[np.int64]:
+    """The number of the bin that each row is in, from 0 [rows]; a bin is open below and closed above."""
+    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+
+
 def bins(confidence: Floats, right: Flags) -> list[Bin]:
     """The bins that have rows, from the least sure up; a bin is open below and closed above.
 
@@ -97,7 +105,7 @@ def bins(confidence: Floats, right: Flags) -> list[Bin]:
         confidence: [rows].
         right: whether each is predicted rightly [rows].
     """
-    numbers = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    numbers = bin_of(confidence)
     found = []
     for number in np.unique(numbers).tolist():
         own = numbers == number

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tasks import rows
-from tasks.errors import BadInput
+from tasks import model_file, rows
 from tasks.plain_form import plain_form
 
 FILE = "learned_rows.npy"
@@ -48,22 +47,18 @@ def read(folder: Path) -> Hashes | None:
     Raises:
         BadInput: if the file is not what `write` wrote.
     """
-    path = folder / FILE
-    if not path.is_file():
-        return None
+    return model_file.read(folder / FILE, "a list of hashes that Regraft wrote", _parse)
+
+
+def _parse(path: Path) -> Hashes:
     try:
         found = np.load(path, allow_pickle=False)
     except (ValueError, EOFError):
-        raise _spoilt(path, "something else") from None
+        raise ValueError("something else") from None
     if found.dtype != np.dtype(_TYPE) or found.ndim != 1:
-        raise _spoilt(path, f"{found.dtype} [{', '.join(map(str, found.shape))}]")
+        raise ValueError(f"{found.dtype} [{', '.join(map(str, found.shape))}]")
     return np.sort(found.astype(np.uint64))
 
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(plain_form(text).encode()).digest()[:8], "big")
-
-
-def _spoilt(path: Path, found: str) -> BadInput:
-    fix = "Put the model back from where it was made, or make it anew with `regraft run`."
-    return BadInput(str(path), "a list of hashes that Regraft wrote", found, fix)

@@ -9,8 +9,6 @@ from tasks.confidence import Flags
 from tasks.files import replacing
 from tasks.scores import Counts, Floats, per_class
 
-_POINTS = 200  # of a curve; more would not be seen
-
 
 def write_confusion(path: Path, actual: Iterable[str], predicted: Iterable[str]) -> None:
     """Writes one line a row, `actual,predicted`: DVC's confusion template counts them itself."""
@@ -43,7 +41,7 @@ def write_risk_coverage(path: Path, sure: Floats, right: Flags) -> None:
         sure: the confidence of each row [rows].
         right: whether each is predicted rightly [rows].
     """
-    _write(path, ("coverage", "error", "threshold"), confidence.risk_coverage(sure, right).thinned(_POINTS))
+    _write(path, ("coverage", "error", "threshold"), confidence.risk_coverage(sure, right).thinned(confidence.POINTS))
 
 
 def _write(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

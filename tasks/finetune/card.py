@@ -32,7 +32,7 @@ def write(
         family=family,
         labels=classes,
         rules=rules,
-        recipe=params.model_dump(),
+        recipe=params.model_dump(exclude={"learning_curve"}),  # which changes nothing of the model
         features={"name": params.features, **settings},
         search=search,
         notes=notes,

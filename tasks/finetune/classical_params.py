@@ -1,8 +1,9 @@
 """Parameters of candidates that read a matrix, by their model."""
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.block import Block
 from tasks.finetune.candidate import Candidate, Weight
@@ -17,9 +18,24 @@ class FeatureSelection(Block):
     """Features that are kept."""
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
 class _Classical(Candidate):
     select: FeatureSelection | None = None
     """A choice of features before the model; null keeps all."""
+    learning_curve: list[Share] = Field(default_factory=lambda: [0.125, 0.25, 0.5])
+    """Shares of the train rows, rising, each of which the model is fitted to once more, to see what more rows give; []
+    for none. Together they take about as long as the fit itself. All rows are the last point in any case."""
+
+    @field_validator("learning_curve")
+    @classmethod
+    def _rising(cls, shares: list[float]) -> list[float]:
+        if any(one >= other for one, other in pairwise(shares)):
+            raise ValueError("shares that rise")
+        if shares and shares[0] > 0.5:
+            raise ValueError("a share of at most 0.5, from which to all rows their number doubles")
+        return shares
 
 
 class NaiveBayesParams(_Classical):
@@ -106,6 +122,8 @@ class GradientBoostingParams(_Classical):
     """Rows that a leaf must have; more is smoother."""
     l2: float = Field(default=0.0, ge=0)
     """Regularisation of the leaves' values; higher is smoother."""
+    learning_curve: list[Share] = Field(default_factory=list)
+    """As elsewhere; none by default, as each fit may take minutes."""
 
 
 class LinearDiscriminantParams(_Classical):

@@ -76,7 +76,7 @@ def out_of_fold(
 def _fold(
     trainer: Trainer[Any], params: CandidateParams, shown: Indices, held: Indices, scratch: Path
 ) -> tuple[Probabilities, float]:
-    recipe = params.model_dump(exclude={"calibration"})  # which comes after it
+    recipe = params.model_dump(exclude={"calibration", "learning_curve"})  # which come after it
     key = fingerprint(trainer.feature_set.manifest, recipe, trainer.compute, shown)
     done = scratch / f"{key[:16]}.npz"
     if done.exists():

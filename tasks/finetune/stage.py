@@ -5,51 +5,35 @@ that it holds out, so that they would not be honest.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tasks import block, compute, contestants, features, links, predictions, rows
+from tasks import block, compute, contestants, features, links
 from tasks.compute import Compute
 from tasks.contestants import Contestant
 from tasks.errors import BadInput, ParamsError, Problem
 from tasks.features import FeatureSet
-from tasks.files import replacing, write_json
-from tasks.finetune import card, processes
+from tasks.finetune import processes, row_curve
 from tasks.finetune.calibration import calibrate
 from tasks.finetune.cross_validation import OutOfFold, out_of_fold
-from tasks.finetune.params import MODELS, READS, CandidateParams, CrossValidationParams, Search, TransformerParams
+from tasks.finetune.params import (
+    MODELS,
+    READS,
+    CandidateParams,
+    ClassicalParams,
+    CrossValidationParams,
+    TransformerParams,
+)
+from tasks.finetune.result import Result, write
 from tasks.finetune.search import Trial, search
 from tasks.finetune.students import STUDENTS, StudentParams
-from tasks.finetune.trainer import Fitted, Trainer
+from tasks.finetune.trainer import Trainer
 from tasks.folds import folds
 from tasks.progress import log
-from tasks.records import Record, peak_memory_mb
-
-
-@dataclass(frozen=True)
-class Result:
-    """All that the stage found out about a candidate.
-
-    Attributes:
-        params: of the final fit: the best of the search, or as declared.
-        search: as it was declared, None without one.
-        trials: of the search, none without one.
-        folds: of the cross-validation, 0 without one.
-        search_seconds: that all fits of the search took.
-        teaching_seconds: that a teacher took to predict, None without one.
-    """
-
-    params: CandidateParams
-    search: Search | None
-    trials: list[Trial]
-    fitted: Fitted
-    folds: int
-    out_of_fold: OutOfFold
-    search_seconds: float
-    teaching_seconds: float | None = None
+from tasks.records import Record
 
 
 def run(root: Path, item: str | None, record: Record) -> None:
@@ -85,7 +69,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     result = _fit(trainer, params, validating, resources.seed, root / "scratch/finetune" / item)
     if not processes.is_main():
         return
-    _write(root, contestant, feature_set, classes, result, resources, record)
+    write(root, contestant, feature_set, classes, result, resources, record)
     last = result.fitted.curve[-1]
     reached = f"validation accuracy {last['validation_accuracy']:.3f}, macro F1 {last['validation_macro_f1']:.3f}"
     log(f"{item}: {reached}" + (", the mean of its members" if result.fitted.notes.get("members") else ""))
@@ -171,60 +155,9 @@ def _fit(
         number = len(parts)
         held = out_of_fold(trainer, params, parts, scratch / "folds", "cross-validation")
     fitted = trainer.fit(params, everything, scratch / "whole")
+    shares = params.learning_curve if isinstance(params, ClassicalParams) else []  # it takes networks too long
+    by_rows = row_curve.draw(trainer, params, shares, fitted, seed, scratch / "shares")
     held = calibrate(trainer, fitted, params, held)
     asking = None if trainer.teaching is None else trainer.teaching.seconds
-    return Result(params, declared, trials, fitted, number, held, sum(trial.seconds for trial in trials), asking)
-
-
-def _write(
-    root: Path,
-    contestant: Contestant,
-    feature_set: FeatureSet,
-    classes: list[str],
-    result: Result,
-    resources: Compute,
-    record: Record,
-) -> None:
-    item, fitted = contestant.name, result.fitted
-    with replacing(root / contestant.folder) as folder:
-        folder.mkdir(parents=True)
-        family = fitted.save(folder)
-        notes = fitted.notes | ({"folds": result.folds} if result.folds else {})
-        searched = _summary(result.search, result.trials)
-        card.write(folder, item, family, feature_set, classes, result.params, notes, searched)
-    with replacing(root / contestant.out_of_fold) as partial:
-        rows.write(partial, _table(feature_set, classes, result.out_of_fold))
-    write_json(root / "plots" / "learning" / f"{item}.json", fitted.curve)
-    write_json(root / "plots" / "gradients" / f"{item}.json", fitted.gradients)
-    write_json(root / "plots" / "search" / f"{item}.json", [trial.as_dict() for trial in result.trials])
-    costs = {
-        "fit_seconds": round(fitted.seconds, 3),
-        "cross_validation_seconds": round(result.out_of_fold.seconds, 3),
-        "search_seconds": round(result.search_seconds, 3),
-        "peak_memory_mb": round(peak_memory_mb(), 1),
-        "device": fitted.device,
-        "precision": fitted.precision,
-        "threads": resources.threads,
-    }
-    if result.teaching_seconds is not None:
-        costs["teaching_seconds"] = round(result.teaching_seconds, 3)
-    if "weights" in fitted.notes:
-        costs["trained_share"] = round(fitted.notes["trained_weights"] / fitted.notes["weights"], 6)
-    write_json(root / "costs" / "fit" / f"{item}.json", costs)
-    record.device = fitted.device
-    record.notes |= {"precision": fitted.precision, **fitted.notes}
-
-
-def _summary(declared: Search | None, trials: list[Trial]) -> dict[str, Any] | None:
-    best = next((trial for trial in trials if trial.best), None)
-    if declared is None or best is None:
-        return None
-    found = {"trials": len(trials), "score": best.score, "values": best.params}
-    return {"metric": declared.metric, "folds": declared.folds} | found
-
-
-def _table(feature_set: FeatureSet, classes: list[str], held: OutOfFold) -> Any:
-    """The table of out-of-fold predictions; without rows where there was no cross-validation."""
-    count = len(held.probabilities)
-    ids, labels = feature_set.row_ids("train")[:count], feature_set.labels("train")[:count].tolist()
-    return predictions.build(ids, "train", labels, classes, held.probabilities)
+    searching = sum(trial.seconds for trial in trials)
+    return Result(params, declared, trials, fitted, number, held, by_rows, searching, asking)

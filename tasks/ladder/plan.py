@@ -90,6 +90,7 @@ def make(tree: Mapping[str, Any], params: LadderParams, known: Known) -> Plan:
     for rung in rungs(params.strategies):
         patches = [params.plain, *(params.strategies[name] for name in rung.on)]
         planned.append(_planned(rung, fitting(merged(own, patches), known), own, seeds, made))
+    made["candidates"] = {name: _without_curve(one, known) for name, one in made["candidates"].items()}
     return Plan(planned, made, seeds)
 
 
@@ -146,6 +147,16 @@ def _planned(rung: Rung, recipe: Recipe, own: Tree, seeds: Sequence[int], made: 
     made["candidates"] |= {one: {**candidate, "seed": seed} for one, seed in zip(names, seeds, strict=True)}
     shown = {"encoders": {one: made["encoders"][one] for one in encoders}, "features": features, "candidate": candidate}
     return Planned(rung, shown, names, feature_name, encoders)
+
+
+def _without_curve(candidate: Tree, known: Known) -> Tree:
+    """The candidate without the learning curve by rows, which takes time and is not shown, unless it is asked for."""
+    _, keys = known["candidate"]
+    return (
+        {"learning_curve": [], **candidate}
+        if "learning_curve" in keys.get(str(candidate.get("model")), ())
+        else candidate
+    )
 
 
 def _encoder(name: str, encoders: Tree, own: Tree, made: Tree, base: bool = False) -> tuple[str, tuple[str, ...]]:

@@ -42,7 +42,7 @@ def replicate(
     Returns:
         For each metric its values [candidates, draws].
     """
-    return _measured(actual, outcomes, metrics, classes, draws, _weights(len(actual), draws, seed))
+    return _measured(actual, outcomes, metrics, classes, draws, samples(len(actual), draws, seed))
 
 
 def replicate_left_out(
@@ -53,7 +53,7 @@ def replicate_left_out(
     Returns:
         For each metric its values [candidates, draws]; NaN where a sample leaves out no row.
     """
-    left_out = ((weights == 0).astype(np.float64) for weights in _weights(len(actual), draws, seed))
+    left_out = ((weights == 0).astype(np.float64) for weights in samples(len(actual), draws, seed))
     return _measured(actual, outcomes, metrics, classes, draws, left_out)
 
 
@@ -63,7 +63,7 @@ def _measured(
     metrics: Sequence[str],
     classes: int,
     draws: int,
-    samples: Iterable[Floats],
+    sampled: Iterable[Floats],
 ) -> dict[str, Floats]:
     """Measures all candidates on samples of the rows, given as weights [rows, some of the draws] at a time."""
     results: dict[str, Floats] = {name: np.empty((len(outcomes), draws)) for name in metrics}
@@ -77,7 +77,7 @@ def _measured(
         for some in outcomes
     ]
     start = 0
-    for weights in samples:
+    for weights in sampled:
         part = slice(start, start + weights.shape[1])
         start = part.stop
         truth, rows = (members @ weights).T, weights.sum(axis=0)
@@ -97,7 +97,7 @@ def interval(values: Floats, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _weights(rows: int, draws: int, seed: int) -> Iterator[Floats]:
+def samples(rows: int, draws: int, seed: int) -> Iterator[Floats]:
     """How often each row is in each sample, [rows, some of the draws] at a time."""
     random = np.random.default_rng(seed)
     some = max(1, min(draws, _CELLS // rows))

@@ -1,12 +1,10 @@
 """The champion: the model in service, and how the winner fares against it."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tasks import learned_rows, links, thresholds
 from tasks.compute import Compute
@@ -15,15 +13,16 @@ from tasks.files import read_json, replacing, sha256
 from tasks.learned_rows import Hashes
 from tasks.model import CARD
 from tasks.rules import Rules
-from tasks.scores import Floats, summary
+from tasks.scores import summary
 from tasks.select import changes, unseen
 from tasks.select.changes import ClassChange, Flip
 from tasks.select.examination import Answers, Questions, answer
+from tasks.select.match import Match, match_of
 from tasks.select.params import SelectParams
 from tasks.select.unseen import Unseen
-from tasks.select.verdict import Match, Verdict, judge
+from tasks.select.verdict import Verdict, judge
 from tasks.select.verdict_params import VerdictParams
-from tasks.thresholds import Thresholds
+from tasks.thresholds import Cutoff, Thresholds
 
 NONE = "none\n"
 """What the link holds where no model is in service."""
@@ -124,7 +123,7 @@ def contest(
     questions: Questions,
     answers: Answers,
     learned: Hashes,
-    abstaining: Thresholds | None,
+    asked: Thresholds | Cutoff | None,
     params: SelectParams,
     demands: VerdictParams,
     computing: Compute,
@@ -135,14 +134,14 @@ def contest(
         winner: folder of its model.
         answers: of the winner, to all test rows.
         learned: the hashes of the rows that the winner has learned from.
-        abstaining: its thresholds, None without.
+        asked: its thresholds, None without.
     """
     champion = read(root)
     if champion is None:
         none = "There is no champion yet that it would have to beat."
         return Contest(Verdict("PROMOTE", "there is no champion yet", [none]))
     if _is_same(root, champion, winner):
-        same = _same_reason(champion, abstaining)
+        same = _same_reason(champion, asked)
         return Contest(Verdict("HOLD", "it is the champion itself", [same]), champion)
     # The rows were cleaned as they are now; the champion wants what it was trained on.
     clean = Rules.model_validate(read_json(champion.folder / _CLEANING)).apply
@@ -188,21 +187,6 @@ def _match(
     return match_of(labels, theirs, replace(answers, probabilities=answers.probabilities[found.rows]))
 
 
-def match_of(labels: Sequence[str], champion: Answers, challenger: Answers) -> Match:
-    """Both answers over all classes that one of the two knows."""
-    classes = sorted({*champion.classes, *challenger.classes})
-    index = {label: number for number, label in enumerate(classes)}
-    known = np.zeros((2, len(classes)), dtype=np.bool_)
-    spread: list[Floats] = []
-    for number, some in enumerate((champion, challenger)):
-        own = [index[label] for label in some.classes]
-        known[number, own] = True
-        wide = np.zeros((len(labels), len(classes)))
-        wide[:, own] = some.probabilities
-        spread.append(wide)
-    return Match(classes, known, np.array([index[label] for label in labels], dtype=np.int64), *spread)
-
-
 def write_flips(root: Path, found: Contest, questions: Questions, answers: Answers) -> None:
     """Writes the rows that the champion has right and the winner wrong; only a heading where there are none."""
     flipped = changes.flips(found.verdict.flips, questions, answers)
@@ -221,10 +205,14 @@ def _is_same(root: Path, champion: Champion, winner: Path) -> bool:
     return all(theirs.is_file() and sha256(own) == sha256(theirs) for own, theirs in pairs)
 
 
-def _same_reason(champion: Champion, abstaining: Thresholds | None) -> str:
+def _same_reason(champion: Champion, asked: Thresholds | Cutoff | None) -> str:
     """Why a winner that answers as the champion does is not promoted by itself."""
     itself = f"It is the champion {champion.version} itself"
-    if thresholds.read(champion.folder) == abstaining:
+    former = thresholds.read(champion.folder)
+    if former == asked:
         return f"{itself}, so that nothing would change."
-    change = "takes them away" if abstaining is None else "puts the new ones into service"
-    return f"{itself}, but for the thresholds below which it abstains. `regraft promote --force --reason ...` {change}."
+    what = (
+        "from which on it answers with a class" if Cutoff in map(type, (former, asked)) else "below which it abstains"
+    )
+    change = "takes them away" if asked is None else "puts the new ones into service"
+    return f"{itself}, but for the thresholds {what}. `regraft promote --force --reason ...` {change}."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.select.examination import Answers, Questions
-from tasks.select.verdict import Match
+from tasks.select.match import Match
 
 
 @dataclass(frozen=True)

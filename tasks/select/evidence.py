@@ -15,9 +15,9 @@ from tasks.files import read_json
 from tasks.scores import Floats, Ints
 from tasks.select.bootstrap import Outcome
 from tasks.select.params import Rows
+from tasks.select.results import AGAIN, costs, present
 
 _CLEAN = {"validation": Path("data/clean/validation.parquet"), "out_of_fold": Path("data/clean/train.parquet")}
-_AGAIN = "Run `regraft run` (it makes what is missing), then select again."
 _NAMED = 5  # candidates that an error lists
 
 Measures = dict[str, Any]
@@ -112,14 +112,14 @@ def read(
         BadInput: if a file is missing, predictions are of other rows than the split's, or out-of-fold predictions are
             wanted that a contestant does not have (but for quantized models, which then stand aside).
     """
-    metrics = {one.name: read_json(_present(root, f"metrics/{one.name}.json")) for one in contestants}
+    metrics = {one.name: read_json(present(root, f"metrics/{one.name}.json")) for one in contestants}
     trained = [one.name for one in contestants if not one.made_of]
-    searched = [name for name in trained if read_json(_present(root, f"plots/search/{name}.json"))]
+    searched = [name for name in trained if read_json(present(root, f"plots/search/{name}.json"))]
     # Another form of a model must not change what the models themselves are compared on.
     own = {one.name: metrics[one.name] for one in contestants if not one.is_quantized}
     which = _which(own, wanted, [*searched, *have_read])
     left_out = [one for one in contestants if one.is_quantized and which == "out_of_fold"]
-    aside = [Aside(one.name, metrics[one.name]["validation"], _costs(root, one)) for one in left_out]
+    aside = [Aside(one.name, metrics[one.name]["validation"], costs(root, one)) for one in left_out]
     everyone, contestants = contestants, [one for one in contestants if one not in left_out]
     split = rows.read(root / _CLEAN[which], ["id", "text", "label"])
     ids, texts, labels = (rows.strings(split, name) for name in ("id", "text", "label"))
@@ -142,10 +142,10 @@ def answers(root: Path, file: str, which: Rows, ids: Sequence[str], labels: Sequ
     Raises:
         BadInput: if it is missing, or of others.
     """
-    table = rows.read(_present(root, file))
+    table = rows.read(present(root, file))
     if rows.strings(table, "id") != list(ids) or rows.strings(table, "label") != list(labels):
         differing = f"{table.num_rows:,} rows that differ"
-        raise BadInput(file, f"the {len(ids):,} rows of {_CLEAN[which]}", differing, _AGAIN)
+        raise BadInput(file, f"the {len(ids):,} rows of {_CLEAN[which]}", differing, AGAIN)
     return table
 
 
@@ -181,7 +181,7 @@ def _candidate(
         measures=metrics[which],
         validation=metrics["validation"],
         out_of_fold=metrics.get("out_of_fold"),
-        costs=_costs(root, contestant),
+        costs=costs(root, contestant),
         outcome=Outcome.of(actual, probabilities),
         confidence=table.column("confidence").to_numpy(),
         folder=contestant.folder,
@@ -198,28 +198,3 @@ def _families(contestant: Contestant, every: Sequence[Contestant]) -> tuple[str,
 def file_of(contestant: Contestant, which: Rows) -> str:
     """Where a contestant's predictions of these rows are."""
     return f"predictions/{contestant.name}.parquet" if which == "validation" else str(contestant.out_of_fold)
-
-
-def _costs(root: Path, contestant: Contestant) -> dict[str, Any]:
-    predicting: dict[str, Any] = read_json(_present(root, f"costs/predict/{contestant.name}.json"))
-    return _fit_costs(root, contestant) | predicting
-
-
-def _fit_costs(root: Path, contestant: Contestant) -> dict[str, Any]:
-    """What it took to fit: what all that it is made of takes, and the time to combine or to quantize that."""
-    own: dict[str, Any] = read_json(_present(root, f"costs/fit/{contestant.name}.json"))
-    if not contestant.made_of:
-        return own
-    parts = [read_json(_present(root, f"costs/fit/{part}.json")) for part in contestant.made_of]
-    times = ("fit_seconds", "cross_validation_seconds", "search_seconds")
-    spent = {time: round(sum(part.get(time, 0.0) for part in parts), 3) for time in times}
-    peak = max(part["peak_memory_mb"] for part in [own, *parts])
-    made = own["quantize_seconds" if contestant.is_quantized else "combine_seconds"]
-    return own | spent | {"fit_seconds": round(spent["fit_seconds"] + made, 3), "peak_memory_mb": peak}
-
-
-def _present(root: Path, file: str) -> Path:
-    path = root / file
-    if not path.is_file():
-        raise BadInput(file, "the file of a declared candidate", "no such file", _AGAIN)
-    return path

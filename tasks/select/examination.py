@@ -14,12 +14,11 @@ from tasks.files import read_json
 from tasks.model import load
 from tasks.progress import Progress
 from tasks.scores import Floats, summary
-from tasks.select.bootstrap import Outcome, interval, replicate
+from tasks.select import replication
 from tasks.select.params import SelectParams
 
 TEST = Path("data/clean/test.parquet")
 _CLEANING = Path("data/clean/report.json")
-_INTERVALS = ("accuracy", "macro_f1")
 _BATCH_ROWS = 1024  # rows a call, so that memory does not grow with the split
 
 
@@ -63,7 +62,7 @@ class Examination:
             been wrong; None if the cleaning report does not tell.
         device: that the winner ran on.
         measures: by name.
-        intervals: lower and upper end, for accuracy, macro F1 and the metric of the choice.
+        intervals: lower and upper end of each measure, by name.
     """
 
     rows: int
@@ -122,13 +121,14 @@ def examine(root: Path, questions: Questions, answers: Answers, params: SelectPa
         fix = "Give training rows of that class, or leave it out of the test source."
         raise BadInput(str(TEST), "only labels that there are training rows of", ", ".join(unknown), fix)
     actual = np.array([index[label] for label in questions.labels], dtype=np.int64)
-    outcome = Outcome.of(actual, answers.probabilities)
-    wanted = list(dict.fromkeys([*_INTERVALS, params.metric]))
-    replicated = replicate(actual, [outcome], wanted, classes=len(index), draws=params.draws, seed=seed)
+    replicated = replication.replicate_all(actual, answers.probabilities, draws=params.draws, seed=seed)
+    measures = summary(actual, answers.probabilities)
     return Examination(
         rows=len(actual),
         set_aside=read_json(root / _CLEANING).get("not_in_train", {}).get("test"),
         device=answers.device,
-        measures=summary(actual, answers.probabilities),
-        intervals={name: interval(values[0], params.level) for name, values in replicated.items()},
+        measures=measures,
+        intervals={
+            name: replication.interval_of(name, measures[name], replicated[name], params.level) for name in measures
+        },
     )

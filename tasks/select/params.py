@@ -68,6 +68,42 @@ class AbstainParams(Block):
     more rows: at least log(1 - confidence) / log(precision), 59 of them for 0.95 and 0.95."""
 
 
+class ThresholdParams(Block):
+    """What is wanted of one of two classes; the winner answers with it from a probability on that reaches this.
+
+    One of `metric`, `precision` and `recall` must be given.
+    """
+
+    label: str
+    """The class that is looked for; there must be one other."""
+    metric: Literal["f1", "balanced_accuracy", "mcc"] | None = None
+    """What is to be as high as it can be: the F1 of the class, the balanced accuracy, or Matthews's coefficient."""
+    precision: float | None = Field(default=None, ge=0.5, lt=1.0)
+    """Share of the rows answered with the class that are of it, at least; among such thresholds the one that finds most
+    of them. A higher one finds fewer rows."""
+    recall: float | None = Field(default=None, ge=0.5, lt=1.0)
+    """Share of the rows of the class that are found, at least; among such thresholds the one that is wrong least often.
+    A higher one takes more other rows for it."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1.0)
+    """That the precision or the recall is reached, for other texts like these. A higher one takes more rows."""
+
+    @property
+    def aim(self) -> tuple[str, float | None]:
+        """The measure that this is about, and the least that it must be; None if it is to be as high as it can be."""
+        if self.metric is not None:
+            return self.metric, None
+        return ("recall", self.recall) if self.precision is None else ("precision", self.precision)
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Self:
+        given = [name for name in ("metric", "precision", "recall") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"one of metric, precision and recall, not {' and '.join(given) or 'none'}")
+        if self.metric is not None and "confidence" in self.model_fields_set:
+            raise ValueError("confidence with precision or recall alone, as a metric is only made as high as it can be")
+        return self
+
+
 class SelectParams(Block):
     """How the best candidate is chosen."""
 
@@ -108,8 +144,18 @@ class SelectParams(Block):
     abstain: AbstainParams | None = None
     """When the winner abstains from an answer; null for never."""
 
+    threshold: ThresholdParams | None = None
+    """From which probability of one of two classes on the winner answers with it; null: the more probable one is the
+    answer. Candidates are compared, and the verdict is given, without it."""
+
     @model_validator(mode="after")
     def _test_fits_the_metric(self) -> Self:
         if self.test == "mcnemar" and self.metric != "accuracy":
             raise ValueError("test mcnemar only with metric accuracy, as it counts rows that are right or wrong")
+        return self
+
+    @model_validator(mode="after")
+    def _one_sort_of_threshold(self) -> Self:
+        if self.abstain is not None and self.threshold is not None:
+            raise ValueError("abstain or threshold, as the one is about all answers and the other about one of two")
         return self

@@ -1,4 +1,4 @@
-"""The lowest confidence from which on enough of a model's answers are right, with a guarantee."""
+"""Thresholds that reach a precision or a recall with a guarantee."""
 
 import itertools
 import math
@@ -74,6 +74,33 @@ def lowest_threshold(sure: Floats, right: Bools, precision: float, confidence: f
         return None
     row = int(ends[reached])
     return 0.0 if row + 1 == len(sure) else float((ordered[row] + ordered[row + 1]) / 2)
+
+
+def highest_threshold(own: Floats, others: Floats, recall: float, confidence: float) -> float | None:
+    """The highest threshold such that of all texts of a class a share of `recall` lies no lower.
+
+    A one-sided tolerance limit (Wilks 1941, "Determination of Sample Sizes for Setting Tolerance Limits"): with k of n
+    rows of the class below it, it is shown where at most k of n would be below with a chance of 1 - confidence if a
+    share of 1 - recall of all such texts were. No more than one threshold is looked at, so nothing is to be corrected.
+
+    Args:
+        own: the probability of the class, of the rows of the class [rows].
+        others: the same of the other rows [rows]; they only say how far below its row the threshold may lie.
+        recall: above 0, below 1.
+        confidence: above 0, below 1.
+
+    Returns:
+        The threshold, half way between the last row that it takes in and the next lower one of any class; None if there
+        are too few rows.
+    """
+    below = np.arange(len(own))
+    allowed = np.flatnonzero(special.bdtr(below, len(own), 1 - recall) <= 1 - confidence) if len(own) else below
+    if not len(allowed):
+        return None
+    last = float(np.sort(own)[allowed[-1]])
+    everyone = np.concatenate([own, others])
+    lower = everyone[everyone < last]
+    return (last + float(lower.max(initial=0.0))) / 2
 
 
 def interval(right: int, rows: int, level: float) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """How a candidate was made: its model and feature set, its parameters, and the search for better ones."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,61 +9,12 @@ from tasks.contestants import Contestant
 from tasks.ensemble import COMBINATION
 from tasks.files import read_json
 from tasks.model import CARD
-from tasks.scores import LOWER_IS_BETTER
+from tasks.select import searched
+from tasks.select.searched import Search, Setting, shown
 
-_TRIALS = 20  # that are shown; the rest adds length, not knowledge
 _WEIGHTS = {"none": "", "balanced": "balanced class weights", "sampled": "balanced sampling"}
 _NOT_OF_ENSEMBLE = {"members", "method"}  # shown apart
 _NOT_SETTINGS = {"features", "model", "search", "class_weight"}  # shown apart
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A parameter that the candidate declares, or that its search found."""
-
-    name: str
-    value: str
-    found: bool
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A set of parameters that was tried.
-
-    Attributes:
-        number: from 1; the first is the candidate as it was declared.
-        cells: its values, in the order of `Search.keys`: as they are shown, and as they are sorted by.
-    """
-
-    number: int
-    score: float
-    best: bool
-    cells: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Search:
-    """A search, its best trials first.
-
-    Attributes:
-        count: trials in all.
-        failed: trials whose training failed.
-        declared_score: of the candidate as declared, None where the search does not tell.
-        found: the best values.
-        keys: the parameters that were searched over.
-        trials: the best of them.
-    """
-
-    metric: str
-    lower_is_better: bool
-    folds: int
-    count: int
-    failed: int
-    score: float
-    declared_score: float | None
-    found: list[Setting]
-    keys: list[str]
-    trials: list[Trial]
 
 
 @dataclass(frozen=True)
@@ -116,7 +66,7 @@ def read(root: Path, contestant: Contestant) -> Recipe:
         features=card["features"]["name"],
         class_weight=_WEIGHTS[weight] if isinstance(weight, str) else f"class weights {shown(weight)}",
         settings=[Setting(key, shown(params[key]), key in values) for key in names if key in params],
-        search=_search(described, trials) if trials else None,
+        search=searched.read(described, trials) if trials else None,
         warnings=_warnings(notes),
         folds=notes.get("folds"),
         clip_norm=params.get("clip_norm"),
@@ -164,48 +114,6 @@ def _of_quantized(root: Path, contestant: Contestant) -> Recipe:
         clip_norm=None,
         clip_value=None,
         is_trained=False,
-    )
-
-
-def shown(value: object) -> str:
-    """A parameter's value, as YAML has it in one line without quotes."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {shown(part)}" for key, part in value.items())
-    if isinstance(value, list):
-        return f"[{', '.join(map(shown, value))}]"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _search(described: Mapping[str, Any], trials: list[dict[str, Any]]) -> Search:
-    lower_is_better = described["metric"] in LOWER_IS_BETTER
-    sign = 1.0 if lower_is_better else -1.0
-    scored = [trial for trial in trials if trial["score"] is not None]
-    ordered = sorted(scored, key=lambda trial: (not trial["best"], sign * trial["score"], trial["trial"]))
-    first = min(trials, key=lambda trial: trial["trial"])
-    keys = list(dict.fromkeys(key for trial in trials for key in trial["params"]))
-    return Search(
-        metric=described["metric"],
-        lower_is_better=lower_is_better,
-        folds=described["folds"],
-        count=len(trials),
-        failed=len(trials) - len(scored),
-        score=described["score"],
-        declared_score=first["score"],
-        found=[Setting(key, shown(value), True) for key, value in described["values"].items()],
-        keys=keys,
-        trials=[_trial(trial, keys, first["trial"]) for trial in ordered[:_TRIALS]],
-    )
-
-
-def _trial(trial: Mapping[str, Any], keys: list[str], first: int) -> Trial:
-    values = [trial["params"].get(key, "") for key in keys]
-    return Trial(
-        number=trial["trial"] - first + 1,
-        score=trial["score"],
-        best=trial["best"],
-        cells=[(shown(value), repr(value) if isinstance(value, float) else shown(value)) for value in values],
     )
 
 

@@ -13,7 +13,6 @@ from tasks.select.evidence import Evidence
 
 WIDTH, HEIGHT = 440.0, 310.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 16.0, 28.0, 46.0
-_POINTS = 200  # of a curve; more would not be seen
 _FEW = 0.05  # share of the rows below which the curve jumps with each row, and is not drawn
 
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.5)
@@ -64,7 +63,7 @@ def draw(found: Sequence[Risk]) -> Markup:
 
 
 def _line(one: Risk) -> list[tuple[float, float]]:
-    return [(coverage, error) for coverage, error, _ in one.curve.thinned(_POINTS) if coverage >= _FEW]
+    return [(coverage, error) for coverage, error, _ in one.curve.thinned(confidence.POINTS) if coverage >= _FEW]
 
 
 def _drawn(one: Risk, line: Sequence[tuple[float, float]], x: svg.Scale, y: svg.Scale) -> Iterable[Markup]:

@@ -1,9 +1,11 @@
 """Stage `select`: takes the best candidate, examines it and the champion on the test split, judges, and reports."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from tasks import block, compute, contestants, learned_rows
+from tasks.contestants import Contestant
 from tasks.files import read_json
 from tasks.model import CARD
 from tasks.progress import log
@@ -14,16 +16,21 @@ from tasks.select import (
     adaptation,
     bundle,
     champion,
+    cutoff,
+    cutoff_words,
     evidence,
     examination,
     ladder,
     report,
     review,
+    row_curve,
     wording,
 )
 from tasks.select.abstention import Abstention
-from tasks.select.choice import choose
+from tasks.select.choice import Choice, choose
+from tasks.select.cutoff import Chosen
 from tasks.select.examination import Answers, Questions
+from tasks.select.findings import Findings
 from tasks.select.params import SelectParams
 from tasks.select.verdict_params import VerdictParams
 
@@ -33,8 +40,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
     reports.
 
     Raises:
-        BadInput: if a declared contestant has not been made and measured, or the test split or the champion cannot be
-            used.
+        BadInput: if a declared contestant has not been made and measured, the test split or the champion cannot be
+            used, or a threshold is asked for where there are not two classes.
         ParamsError: if no candidate is declared.
     """
     params, demands = block.read(root, "select", SelectParams), block.read(root, "verdict", VerdictParams)
@@ -53,22 +60,39 @@ def run(root: Path, item: str | None, record: Record) -> None:
     for sentence in looked.sentences:
         log(sentence)
     winner = root / found.named(choice.winner).folder
-    abstaining = None
-    if params.abstain is not None:
-        abstaining = abstention.fit(found, choice.winner, params.abstain, read_json(winner / CARD)["labels"])
+    labels = read_json(winner / CARD)["labels"]
+    abstaining = None if params.abstain is None else abstention.fit(found, choice.winner, params.abstain, labels)
+    chosen = None if params.threshold is None else cutoff.fit(found, choice.winner, params.threshold, labels)
+    row_curves = row_curve.read(root, _ordered(choice, declared), params, computing.seed)
+    for told in row_curves[:1]:
+        log(told.sentence(params.metric, params.level))
     questions = examination.open_test(root)
     answers = examination.answer(questions, winner, computing)
     examined = examination.examine(root, questions, answers, params, computing.seed)
     record.rows_out, record.device = examined.rows, examined.device
-    abstaining = _examined(abstaining, questions, answers, params)
-    thresholds = None if abstaining is None else abstaining.thresholds
-    contest = champion.contest(root, winner, questions, answers, learned, thresholds, params, demands, computing)
+    abstaining = _abstaining(abstaining, questions, answers, params)
+    chosen = _chosen(chosen, questions, answers, params, computing.seed)
+    asked = chosen.cutoff if chosen is not None else abstaining.thresholds if abstaining is not None else None
+    contest = champion.contest(root, winner, questions, answers, learned, asked, params, demands, computing)
     for reason in contest.verdict.reasons:
         log(reason)
-    bundle.write(root, found, choice, examined, learned, abstaining, params, computing)
+    findings = Findings(
+        params=params,
+        declared=declared,
+        evidence=found,
+        choice=choice,
+        examination=examined,
+        contest=contest,
+        review=looked,
+        adapted=adapted,
+        row_curves=row_curves,
+        ladder=ladder.read(root),
+        abstention=abstaining,
+        cutoff=chosen,
+    )
+    bundle.write(root, findings, learned, computing)
     champion.write_flips(root, contest, questions, answers)
-    climbed = ladder.read(root)
-    report.write(root, found, choice, examined, contest, params, declared, looked, adapted, climbed, abstaining)
+    report.write(root, findings)
     low, high = examined.intervals["macro_f1"]
     log(
         f"{contest.verdict.word}: {choice.winner}, test macro F1 {wording.measure(examined.measures['macro_f1'])} "
@@ -76,13 +100,32 @@ def run(root: Path, item: str | None, record: Record) -> None:
     )
 
 
-def _examined(
-    abstaining: Abstention | None, questions: Questions, answers: Answers, params: SelectParams
+def _ordered(choice: Choice, declared: Mapping[str, Contestant]) -> list[Contestant]:
+    """The contestants that competed: the winner, then the others, best first."""
+    names = [choice.winner, *(some.name for some in choice.standings)]
+    return [declared[name] for name in dict.fromkeys(names)]
+
+
+def _abstaining(
+    found: Abstention | None, questions: Questions, answers: Answers, params: SelectParams
 ) -> Abstention | None:
     """Puts the thresholds to the test rows, and logs what is known of them."""
-    if abstaining is None:
+    if found is None:
         return None
-    examined = replace(abstaining, test=abstention.on_test(abstaining, questions, answers, params.level))
+    examined = replace(found, test=abstention.on_test(found, questions, answers, params.level))
     for sentence in abstention_words.sentences(examined, params.level):
+        log(sentence)
+    return examined
+
+
+def _chosen(
+    found: Chosen | None, questions: Questions, answers: Answers, params: SelectParams, seed: int
+) -> Chosen | None:
+    """Puts the threshold to the test rows, and logs what is known of it."""
+    if found is None:
+        return None
+    test = cutoff.on_test(found, questions, answers, level=params.level, draws=params.draws, seed=seed)
+    examined = replace(found, test=test)
+    for sentence in cutoff_words.sentences(examined, params.level):
         log(sentence)
     return examined

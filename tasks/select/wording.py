@@ -5,6 +5,7 @@ NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
+    "f1": "F1",
     "mcc": "Matthews correlation",
     "cohen_kappa": "Cohen's kappa",
     "roc_auc": "area under the ROC curve",

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +23,7 @@ from tasks.files import read_json, write_json
 from tasks.finetune import stage as finetune
 from tasks.records import Record
 from tasks.rules import Rules
-from tasks.thresholds import Thresholds
+from tasks.thresholds import Cutoff, Thresholds
 from tests import tiny
 
 TEXTS = [text for text, _ in tiny.texts(30, 9)]
@@ -120,6 +121,26 @@ def test_thresholds_that_could_not_be_had_mark_no_row_and_it_is_said(
     assert {row["abstained"] for row in abstaining(scored, None)} == {""}
     printed = " ".join(capsys.readouterr().out.split())
     assert "no threshold was shown to make 0.9 of the answers right" in printed
+
+
+def test_a_model_with_a_cutoff_answers_by_it_and_it_is_said(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved = model.load(scored / "models/selected", threads=1)
+    label, other = saved.labels[:2]
+    probabilities = saved.predict_proba(TEXTS)
+    values = np.unique(probabilities[:, 0])
+    cutoff = float(values[1:3].mean())  # low, so that it changes answers
+    thresholds.write(scored / "models/selected", Cutoff(label, other, cutoff))
+    rows = [{"id": f"T{number}", "message": text} for number, text in enumerate(TEXTS)]
+    score(scored, str(write_csv(scored / "new.csv", rows)), scored / "out.csv")
+    out = read_csv(scored / "out.csv")
+    chosen = [0 if row[0] >= cutoff else 1 for row in probabilities]
+    assert set(chosen) == {0, 1} and chosen != probabilities.argmax(axis=1).tolist()
+    assert list(out[0]) == ["id", "message", "predicted", "confidence"]
+    assert [row["predicted"] for row in out] == [saved.labels[number] for number in chosen]
+    own = [row[number] for row, number in zip(probabilities, chosen, strict=True)]
+    assert [float(row["confidence"]) for row in out] == pytest.approx(own)
+    told = f"`{label}` is predicted where its probability is {cutoff:.4f} or more, `{other}` elsewhere."
+    assert told in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_column_keeps_its_type_in_other_formats(scored: Path) -> None:

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tasks import encoder as encoders
-from tasks import ensemble, estimator, links, model, network, onnx_export, predictions, rows, scores
+from tasks import ensemble, estimator, links, model, network, onnx_export, predictions, row_curve, rows, scores
 from tasks.clean.stage import CONFLICTS, SET_ASIDE
 from tasks.combination import Combination
 from tasks.contestants import Contestant
@@ -27,6 +27,7 @@ from tasks.finetune import export
 from tasks.finetune.averaging_network import AveragingNetwork
 from tasks.finetune.words import WordEmbedding
 from tasks.quantize import integers
+from tasks.row_curve import Step
 from tasks.rules import Rules
 from tasks.select import champion, ladder
 
@@ -230,6 +231,7 @@ def write_results(
     curve: Sequence[Mapping[str, float]] = (),
     gradients: Sequence[Mapping[str, float]] = (),
     trials: Sequence[Mapping[str, Any]] = (),
+    steps: Sequence[Step] = (),
     out_of_fold: npt.NDArray[np.float64] | None = None,
     is_ensemble: bool = False,
     is_quantized: bool = False,
@@ -239,6 +241,7 @@ def write_results(
 
     Args:
         out_of_fold: probabilities of the train rows; None without cross-validation.
+        steps: of the learning curve by rows.
     """
     block = "ensembles" if is_ensemble else "quantized" if is_quantized else "candidates"
     indices = np.array([list(classes).index(label) for label in actual])
@@ -265,6 +268,9 @@ def write_results(
         return
     for kind, points in {"learning": curve, "gradients": gradients, "search": trials}.items():
         write_json(root / "plots" / kind / f"{name}.json", list(points))
+    path = root / row_curve.FOLDER / f"{name}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    row_curve.write(path, ids, actual, steps)
 
 
 def write_behaviour(root: Path, name: str, accuracies: Mapping[str, float], checks: Sequence[Any] = ()) -> None:

@@ -410,6 +410,7 @@ COMMON = {
     "select",
     "seed",
     "calibration",
+    "learning_curve",
 }  # these have tests of their own
 SWITCHES: dict[str, dict[str, object]] = {
     "naive_bayes": {"variant": "complement", "alpha": 5.0},

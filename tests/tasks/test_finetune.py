@@ -76,7 +76,8 @@ def fit(root: Path, name: str) -> Path:
 def outputs(name: str) -> list[str]:
     """The files that the stage writes beside the model and its costs."""
     curves = [f"plots/{kind}/{name}.json" for kind in ("learning", "gradients", "search")]
-    return [*curves, f"predictions/out_of_fold/{name}.parquet"]
+    curves.append(f"plots/row_curve/{name}.json")
+    return [*curves, *(f"predictions/{kind}/{name}.parquet" for kind in ("out_of_fold", "row_curve"))]
 
 
 def digests(folder: Path) -> dict[str, str]:

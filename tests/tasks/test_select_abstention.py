@@ -190,7 +190,7 @@ def test_the_cards_code_abstains_as_we_do(
     names: dict[str, Any] = {}
     exec(code.replace('"a text"', repr(text)), names)
     saved = thresholds.read(workspace / "models/selected")
-    assert saved is not None
+    assert isinstance(saved, Thresholds)
     probabilities = names["probabilities"][0]
     expected = saved.abstains(names["labels"][probabilities.argmax()], float(probabilities.max()))
     assert expected == (text != "invoice payment")

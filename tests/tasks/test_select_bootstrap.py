@@ -27,7 +27,7 @@ def test_each_draw_is_the_measure_of_one_resample_that_all_candidates_share(
 ) -> None:
     names = ["accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc", "log_loss"]
     found = replicate(actual, outcomes, names, classes=CLASSES, draws=20, seed=5)
-    (weights,) = bootstrap._weights(ROWS, 20, 5)
+    (weights,) = bootstrap.samples(ROWS, 20, 5)
     assert (weights.sum(axis=0) == ROWS).all()
     for draw in range(20):
         sample = np.repeat(np.arange(ROWS), weights[:, draw].astype(int))
@@ -41,7 +41,7 @@ def test_each_draw_is_the_measure_of_one_resample_that_all_candidates_share(
 def test_each_draw_also_measures_the_rows_that_it_leaves_out(actual: np.ndarray, outcomes: list[Outcome]) -> None:
     names = ["accuracy", "macro_f1", "mcc", "log_loss"]
     found = replicate_left_out(actual, outcomes, names, classes=CLASSES, draws=20, seed=5)
-    (weights,) = bootstrap._weights(ROWS, 20, 5)
+    (weights,) = bootstrap.samples(ROWS, 20, 5)
     for draw in range(20):
         left_out = np.flatnonzero(weights[:, draw] == 0)
         assert 10 < len(left_out) < 35
@@ -62,7 +62,7 @@ def test_draws_in_parts_are_all_filled_and_proper_samples(
     monkeypatch: pytest.MonkeyPatch, actual: np.ndarray, outcomes: list[Outcome]
 ) -> None:
     monkeypatch.setattr(bootstrap, "_CELLS", ROWS * 7)  # 7 draws at a time: 20 draws make parts of 7, 7 and 6
-    assert [part.shape[1] for part in bootstrap._weights(ROWS, 20, 5)] == [7, 7, 6]
+    assert [part.shape[1] for part in bootstrap.samples(ROWS, 20, 5)] == [7, 7, 6]
     values = replicate(actual, outcomes, ["accuracy"], classes=CLASSES, draws=20, seed=5)["accuracy"]
     assert values.shape == (3, 20)
     expected = [metrics.accuracy_score(actual, some.predicted) for some in outcomes]

@@ -15,8 +15,9 @@ from tasks.scores import Floats, Ints
 from tasks.select import behaviour, changes, evidence, reliability, riskiness, stage
 from tasks.select.champion import Contest
 from tasks.select.choice import choose
+from tasks.select.match import Match
 from tasks.select.params import SelectParams
-from tasks.select.verdict import Match, judge
+from tasks.select.verdict import judge
 from tasks.select.verdict_params import VerdictParams
 from tests.tasks.evaluated_workspace import (
     CLASSES,

@@ -7,7 +7,8 @@ from sklearn import metrics
 
 from tasks.scores import Floats, Ints
 from tasks.select import always_valid
-from tasks.select.verdict import Match, Verdict, judge
+from tasks.select.match import Match
+from tasks.select.verdict import Verdict, judge
 from tasks.select.verdict_params import VerdictParams
 
 CLASSES = ("billing", "leave", "network")
