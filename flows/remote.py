@@ -67,7 +67,7 @@ def pull(root: Path, repo: Any) -> PullResult:
         return PullResult()
     with explained(address(repo, name), "the files of dvc.lock", repo.config):
         reach(repo, name, first=False)
-        runs = _transfer_runs(repo, run_cache(repo, name, "pull"), repo.cache.legacy)
+        runs = _transfer_runs(run_cache(repo, name, "pull"), repo.cache.legacy)
         files = repo.fetch()
         with repo.lock:
             repo._reset()
@@ -102,7 +102,7 @@ def push(root: Path, repo: Any) -> PushResult:
         if runs_there is not None:
             files += _push_models(root, repo)
         # In the end, so that the remote knows of no run whose files it has not.
-        runs = _transfer_runs(repo, repo.cache.legacy, runs_there)
+        runs = _transfer_runs(repo.cache.legacy, runs_there)
     return PushResult(name, int(files), runs)
 
 
@@ -145,7 +145,7 @@ def run_cache(repo: Any, name: str, command: str) -> Any:
     return None if isinstance(odb.fs, HTTPFileSystem) else odb
 
 
-def _transfer_runs(repo: Any, source: Any, target: Any) -> int:
+def _transfer_runs(source: Any, target: Any) -> int:
     """Copies entries of the run cache that the other side has not; returns how many.
 
     DVC's own way copies all of them each time, and goes on where one fails. An entry is named by its content.
