@@ -88,6 +88,13 @@ def show(root: Path, version: str) -> None:
     partial.replace(place)
 
 
+def stored(root: Path) -> dict[str, Path]:
+    """The folder of each version in the store but the one that is shown."""
+    shown = _present(root)
+    folders = {path.parent.name: path.parent for path in (root / _STORE).glob(f"[!.]*/{NOTE}")}
+    return {version: folder for version, folder in sorted(folders.items()) if version != shown}
+
+
 def _present(root: Path) -> str | None:
     note = root / FOLDER / NOTE
     return str(read_json(note)["version"]) if note.is_file() else None

@@ -58,6 +58,9 @@ class Graph:
     Args:
         root: the workspace; the current folder must lie in it, as DVC's addresses depend on it.
         say: is told when something else has to be waited for.
+
+    Attributes:
+        without_remote: whether DVC's remote is to be left alone, as it did not answer.
     """
 
     def __init__(self, root: Path, say: Callable[[str], None]) -> None:
@@ -68,6 +71,7 @@ class Graph:
 
         self.root, self.say = root, say
         self.stopping = threading.Event()
+        self.without_remote = False
         self.repo = Repo(str(root))
         self._mutex = threading.RLock()
         _trust_no_mode(self.repo.cache.local)

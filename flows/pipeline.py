@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from flows import runs
 from flows.announce import Announcer
 from flows.display import Display, duration
 from flows.graph import Item, Stopped
@@ -63,7 +64,9 @@ def pipeline(
         items = session.graph.items(targets or ())
         session.display.plan(list(items))
         session.warm_up(items.values())
-        return _Run(session, items, force).finish(workers or default_workers())
+        outcomes = _Run(session, items, force).finish(workers or default_workers())
+        runs.record(session.graph.root)
+        return outcomes
 
 
 class _LogDisplay(Display):

@@ -13,6 +13,7 @@ from typing import Any
 
 from flows.graph import OWNER, Graph, Stopped, sentence
 from flows.lockfile import LockFile
+from flows.restore import restore
 from tasks.errors import RegraftError
 
 _BUSY_POLL_SECONDS = 1.0
@@ -104,7 +105,7 @@ def _begin(graph: Graph, lock: LockFile, name: str, force: bool) -> Outcome | _S
     while True:
         try:
             with graph.locked() as repo:
-                return _look(repo, lock, name, force)
+                return _look(graph, repo, lock, name, force)
         except LockError as error:  # another process is using its files
             if not told:
                 graph.say(f"{name} waits: {sentence(error).partition(' If there are no processes')[0]}")
@@ -113,7 +114,7 @@ def _begin(graph: Graph, lock: LockFile, name: str, force: bool) -> Outcome | _S
             raise Stopped
 
 
-def _look(repo: Any, lock: LockFile, name: str, force: bool) -> Outcome | _Started:
+def _look(graph: Graph, repo: Any, lock: LockFile, name: str, force: bool) -> Outcome | _Started:
     from dvc.stage.cache import RunCacheNotFoundError
 
     (stage,) = repo.stage.collect(name)
@@ -128,7 +129,7 @@ def _look(repo: Any, lock: LockFile, name: str, force: bool) -> Outcome | _Start
     try:
         if force:
             raise RunCacheNotFoundError(stage)
-        repo.stage_cache.restore(stage)
+        restore(graph, repo, stage)
     except RunCacheNotFoundError:
         stage.save_deps()
         return _Started(stage, {str(dep): dep.hash_info for dep in stage.deps}, _claim(repo, stage))

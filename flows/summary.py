@@ -12,6 +12,7 @@ from tasks.errors import RegraftError
 
 if TYPE_CHECKING:
     from flows.explain import Finding
+    from flows.gc import Plan
     from flows.orphans import Orphan
     from flows.promotion import Promotion
 
@@ -67,6 +68,34 @@ def promoted(done: "Promotion") -> str:
     if done.before is None:
         return line
     return f"{line} It takes the place of {escape(done.before)}; `regraft rollback` undoes it."
+
+
+def freeable(plan: "Plan") -> "Table | str":
+    """What `regraft gc` would free, by kind, and what it keeps."""
+    need = plan.needed
+    kept = (
+        f"Kept: {size(plan.kept)} in the cache: what dvc.lock and {need.refs} names in git need, {need.versions} "
+        f"models that were in service among them, the last {need.runs} runs and the best {need.candidates} candidates."
+    )
+    if not plan.parts:
+        return f"There is nothing to free. {kept}"
+    table = Table(title="What `regraft gc` would free", title_justify="left", caption=kept, caption_justify="left")
+    table.add_column("what", overflow="fold")
+    for heading in ("how many", "size"):
+        table.add_column(heading, justify="right")
+    for part in plan.parts:
+        table.add_row(escape(part.kind), f"{len(part.entries):,}", size(part.size))
+    return table
+
+
+def size(count: int) -> str:
+    """Bytes for people, in powers of 1000."""
+    value, units = float(count), ["kB", "MB", "GB", "TB"]
+    if value < 1000:
+        return f"{count} bytes"
+    while value >= 1000 and units:
+        value, unit = value / 1000, units.pop(0)
+    return f"{value:.1f} {unit}"
 
 
 def is_failed_run(error: RegraftError) -> bool:
