@@ -1,0 +1,1 @@
+"""Retraining: its parameters, and what speaks for or against it. Not a stage."""
