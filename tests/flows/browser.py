@@ -63,7 +63,7 @@ class Browser:
     ) -> None:
         self._process.terminate()
         try:
-            self._process.wait(20)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -86,7 +86,7 @@ class Browser:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def wait(self, script: str, seconds: float = 60.0) -> None:
+    def wait(self, script: str, seconds: float = 180.0) -> None:
         """Waits until a script's value is true."""
         deadline = time.monotonic() + seconds
         while not self.evaluate(script):
@@ -114,7 +114,7 @@ class Browser:
 
     def _answer(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._from], [], [], 60.0)
+            ready, _, _ = select.select([self._from], [], [], 180.0)
             assert ready, "the browser does not answer"
             data = os.read(self._from, 1 << 20)
             assert data, "the browser has ended"

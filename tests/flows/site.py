@@ -39,7 +39,7 @@ class Site:
     def ask(self, path: str, **question: Any) -> Any:
         """An answer of its API."""
         user, _, word = PASSWORD.partition(":")
-        answer = httpx.post(f"{self.address}/api/{path}", json=question, auth=(user, word), timeout=60)
+        answer = httpx.post(f"{self.address}/api/{path}", json=question, auth=(user, word), timeout=120)
         answer.raise_for_status()
         return answer.json()
 
@@ -73,7 +73,7 @@ def started(folder: Path) -> Iterator[Site]:
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_until(lambda: process.poll() is not None or _answers(site), 120)
+        wait_until(lambda: process.poll() is not None or _answers(site), 600)
         assert process.poll() is None, (folder / "server.log").read_text()
         yield site
     finally:

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from ruamel.yaml import YAML
 from flows import serving
 from tasks import block
 from tasks.errors import BadInput, ParamsError
-from tasks.retraining.schedule_params import ScheduleParams
-from tests.flows.toy import Project, wait_until
+from tasks.retraining.schedule_params import ScheduleParams, ScoreTiming, Timing
+from tests.flows.toy import Project
 from tests.imports import ROOT
 
 SCORE = {"inputs": ["inbox/*.csv"], "output": "scored", "interval_hours": 0.5}
@@ -70,6 +71,22 @@ def test_what_cannot_be_meant_is_refused(tree: dict[str, Any], path: str) -> Non
     assert [problem.path for problem in caught.value.problems] == [path]
 
 
+def test_params_yaml_shows_every_key_with_its_default() -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    shown = YAML(typ="safe").load(text)["schedule"]
+    assert block.parse(ScheduleParams, shown, "schedule") == ScheduleParams()
+    assert shown.keys() == ScheduleParams.model_fields.keys()
+    assert shown["retrain"].keys() == Timing.model_fields.keys()
+    lines = text.splitlines()
+    start = lines.index("  # score:")
+    commented = "\n".join(line[4:] for line in takewhile(lambda line: line.startswith("  #"), lines[start:]))
+    score = YAML(typ="safe").load(commented)["score"]
+    own = ScoreTiming.model_fields.keys() - Timing.model_fields.keys()
+    assert score.keys() == own | {"cron"}
+    needed = {name: score[name] for name in ("inputs", "output", "cron")}
+    assert block.parse(ScoreTiming, score) == block.parse(ScoreTiming, needed)
+
+
 def test_a_cron_line_that_prefect_cannot_read_is_named() -> None:
     with pytest.raises(BadInput, match=r"schedule\.retrain.*99"):
         deployments({"retrain": {"cron": "99 3 * * *"}})
@@ -92,13 +109,13 @@ def test_a_server_that_is_down_is_waited_for_until_ctrl_c(quiet_project: Project
         quiet_project.environment["PREFECT_API_URL"] = f"http://me:secret@127.0.0.1:{taken.getsockname()[1]}/api"
         with quiet_project.started("serve") as process:
             assert process.stdout is not None
-            os.set_blocking(process.stdout.fileno(), False)
-            said: list[str] = []
-            wait_until(lambda: said.append(process.stdout.read() or "") or "Ctrl-C" in "".join(said), 120)  # type: ignore[union-attr]
+            said = process.stdout.readline()
             process.send_signal(2)
-            assert process.wait(60) == 0
-    assert "Waiting for the Prefect server at http://127.0.0.1:" in "".join(said)
-    assert "secret" not in "".join(said)
+            assert process.wait(120) == 0
+            said += process.stdout.read()
+    assert "Waiting for the Prefect server at http://127.0.0.1:" in said
+    assert "Ctrl-C ends this" in said
+    assert "secret" not in said
 
 
 def prefect_yaml() -> tuple[list[dict[str, Any]], dict[str, Any]]:

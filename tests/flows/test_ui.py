@@ -97,14 +97,14 @@ def test_what_is_served_runs_once_asked_and_stops_at_ctrl_c(pages: Site, served:
     served.write("params.yaml", f"{served.read('params.yaml')}schedule: {json.dumps({'score': timing})}\n")
     served.write("models/selected/candidate.json", "{}")  # which nothing loads, as there is nothing to score
     with served.started("serve") as process:
-        wait_until(lambda: process.poll() is not None or pages.deployment("score"), 120)
+        wait_until(lambda: process.poll() is not None or pages.deployment("score"), 300)
         deployment = pages.deployment("score")
         assert deployment is not None
         run = pages.ask(f"deployments/{deployment['id']}/create_flow_run", name="by hand")
-        wait_until(lambda: run_of(pages, "score")["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 180)
+        wait_until(lambda: run_of(pages, "score")["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 300)
         assert (run_of(pages, "score")["id"], run_of(pages, "score")["state_type"]) == (run["id"], "COMPLETED")
         process.send_signal(2)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
         said = process.stdout.read() if process.stdout else ""
     assert "score/regraft: every 4 days, 4:00:00" in said
     assert "Stopped. Schedules are paused" in said
