@@ -151,6 +151,18 @@ def score(
 
 
 @app.command()
+def serve() -> None:
+    """Retrains and scores on the schedules of params.yaml (`schedule`), until Ctrl-C; needs a Prefect server."""
+    from flows import serving
+    from flows.workspace import find
+
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    console = Console()
+    with _errors("regraft serve"):
+        serving.serve(find(Path.cwd()), lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
+
+
+@app.command()
 def promote(
     force: Annotated[
         bool, typer.Option("--force", help="Put it into service whatever the verdict; needs a reason.")

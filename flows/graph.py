@@ -37,12 +37,14 @@ class Item:
         commands: the shell commands that make its outputs.
         alone: whether nothing may run beside it (`meta: {alone: true}` in `dvc.yaml`), as a stage asks that
             measures time.
+        tags: of its Prefect task run (`meta: {tags: [gpu]}`), by which Prefect can limit how many run at once anywhere.
     """
 
     name: str
     needs: tuple[str, ...]
     commands: tuple[str, ...]
     alone: bool = False
+    tags: tuple[str, ...] = ()
 
     @property
     def stage(self) -> str:
@@ -192,7 +194,12 @@ def _item(stage: Any, graph: Any, chosen: set[Any]) -> Item:
     needs = sorted(other.addressing for other in graph.successors(stage) if other in chosen)
     command = stage.cmd or []
     lines = command if isinstance(command, list) else command.splitlines()
-    return Item(stage.addressing, tuple(needs), tuple(lines), bool((stage.meta or {}).get("alone")))
+    meta = stage.meta or {}
+    tags = meta.get("tags") or ()
+    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+        fix = "Write a list, such as `meta: {tags: [gpu]}`."
+        raise BadInput(f"dvc.yaml: {stage.addressing}", "a list of words under meta.tags", repr(tags), fix)
+    return Item(stage.addressing, tuple(needs), tuple(lines), bool(meta.get("alone")), tuple(tags))
 
 
 def _trust_no_mode(cache: Any) -> None:

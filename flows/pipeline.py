@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import runs
+from flows import artifacts, runs
 from flows.announce import Announcer
 from flows.display import Display, duration
 from flows.graph import Item, Stopped
@@ -66,6 +66,8 @@ def pipeline(
         session.warm_up(items.values())
         outcomes = _Run(session, items, force).finish(workers or default_workers())
         runs.record(session.graph.root)
+        if any(item.stage == "select" for item in items.values()):
+            artifacts.publish(session.graph.root, None)
         return outcomes
 
 
@@ -111,8 +113,8 @@ class _Run:
         while len(done) < len(self._items):
             for name, item in self._items.items():
                 if name not in futures and done.issuperset(item.needs) and self._has_place(item, workers):
-                    # No tags: for each one Prefect asks its server for a place, which takes up to two seconds.
-                    named = step.with_options(name=item.stage)
+                    # Tags cost: for each one Prefect asks its server for a place, which takes up to two seconds.
+                    named = step.with_options(name=item.stage, tags=item.tags)
                     futures[name] = named.submit(name, wait_for=[futures[other] for other in item.needs])
                     futures[name].add_done_callback(_putter(ended, name))
                     self._running.add(name)

@@ -47,10 +47,11 @@ class Scorer:
 
     def __init__(self, root: Path) -> None:
         resources = compute.read(root)
-        folder = in_use(root)
-        self._model = model.load(root / folder, resources.threads, resources.device)
-        self._rules = Rules.model_validate(read_json(root / folder / CLEANING))
-        asked = thresholds.read(root / folder)
+        # Where the link leads now: a promotion meanwhile must not mix two models.
+        folder = (root / in_use(root)).resolve()
+        self._model = model.load(folder, resources.threads, resources.device)
+        self._rules = Rules.model_validate(read_json(folder / CLEANING))
+        asked = thresholds.read(folder)
         self.thresholds = asked if isinstance(asked, Thresholds) else None
         self.cutoff = asked if isinstance(asked, Cutoff) else None
 
@@ -88,7 +89,7 @@ def score(root: Path, source: str, target: Path) -> None:
     scorer = Scorer(root)
     if Path(source).exists():  # a path is taken from where the user stands; everything else as in ingest.sources
         source = str(Path(source).resolve())
-    records = read_records(source, _options(source, ingest), root)
+    records = read_records(source, read_options(source, ingest), root)
     columns = (SpinnerColumn(), TextColumn("scoring"), MofNCompleteColumn(), TextColumn("rows"), TimeElapsedColumn())
     aside = target.with_name(f"{target.name}.rejected.jsonl")
     with Progress(*columns, transient=True) as progress, writing(target) as writer, writing(aside) as rejected:
@@ -105,7 +106,7 @@ def score(root: Path, source: str, target: Path) -> None:
         print(_cut(scorer.cutoff))
 
 
-def _options(source: str, ingest: IngestParams) -> ReadOptions:
+def read_options(source: str, ingest: IngestParams) -> ReadOptions:
     """How to read the input: by its name where that tells the format, else as the training data is read."""
     needs = (ingest.columns.text,)
     told = not FORMATS.keys().isdisjoint(Path(source).suffixes)
@@ -139,8 +140,8 @@ def _score_all(
         rows = [item.values for item in chunk if isinstance(item, RawRecord)]
         results = scorer.score([row.get(column) for row in rows])
         if rows:
-            found = [_result(scorer.thresholds, *result) for result in results]
-            writer.write([_with_result(row, result) for row, result in zip(rows, found, strict=True)])
+            found = [answer(scorer.thresholds, *result) for result in results]
+            writer.write([with_answer(row, result) for row, result in zip(rows, found, strict=True)])
             counts.abstained.update(result["predicted"] for result in found if result.get("abstained"))
         counts.written += len(rows)
         counts.rejected += len(bad)
@@ -151,7 +152,7 @@ def _score_all(
     return counts
 
 
-def _result(found: Thresholds | None, label: str | None, confidence: float | None) -> Row:
+def answer(found: Thresholds | None, label: str | None, confidence: float | None) -> Row:
     """The columns that are added to a row."""
     result: Row = {"predicted": label, "confidence": confidence}
     if found is not None:
@@ -159,7 +160,8 @@ def _result(found: Thresholds | None, label: str | None, confidence: float | Non
     return result
 
 
-def _with_result(row: Row, result: Row) -> Row:
+def with_answer(row: Row, result: Row) -> Row:
+    """A row with the columns of `answer` after its own; one whose name is taken ends in `_2`."""
     return {**row, **{name if name not in row else f"{name}_2": value for name, value in result.items()}}
 
 

@@ -49,17 +49,18 @@ def find(start: Path) -> Path:
 
 
 @contextmanager
-def held(root: Path, wait: bool = False, say: Callable[[str], None] = print) -> Iterator[None]:
+def held(root: Path, wait: bool = False, say: Callable[[str], None] = print, lock: Path = _LOCK) -> Iterator[None]:
     """Holds the workspace, so that no second run starts; the kernel frees it if this process is killed.
 
     Args:
         wait: whether to wait for another run rather than to refuse.
         say: is told, once, whom it waits for.
+        lock: another file than that of the pipeline, for work that only excludes its own kind.
 
     Raises:
         WorkspaceBusy: if another process holds it and `wait` is false.
     """
-    path = root / _LOCK
+    path = root / lock
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

@@ -25,6 +25,7 @@ from tasks.ladder.params import LadderParams
 from tasks.ladder.recipe import Known
 from tasks.quantize.params import SOURCES, QuantizedParams
 from tasks.retraining.retention_params import RetentionParams
+from tasks.retraining.schedule_params import ScheduleParams
 from tasks.select.params import SelectParams
 from tasks.select.verdict_params import VerdictParams
 
@@ -37,6 +38,7 @@ _BLOCKS: dict[str, type[BaseModel]] = {
     "select": SelectParams,
     "verdict": VerdictParams,
     "retention": RetentionParams,
+    "schedule": ScheduleParams,
 }
 KEYS: Known = {
     "features": ("kind", {kind: frozenset(model.model_fields) for kind, model in KINDS.items()}),
@@ -61,6 +63,7 @@ class Params(ComputeParams):
     select: SelectParams
     verdict: VerdictParams
     retention: RetentionParams
+    schedule: ScheduleParams
     ladder: LadderParams | None
 
 

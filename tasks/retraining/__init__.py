@@ -1,1 +1,1 @@
-"""Retraining: when it is due, and what is kept of it. No stage of the graph."""
+"""Retraining: its parameters, and what speaks for or against it. Not a stage."""
