@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:  ## Show this list
 	@echo "Regraft turns labelled text into the best classifier that you can afford to run."
 	@echo
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 # pip would keep an older, half-installed environment: a changed list of packages starts from the present one.
 $(READY): pyproject.toml constraints.txt
@@ -33,6 +33,10 @@ setup: $(READY)  ## Install everything into .venv and link what DVC must see
 .PHONY: run
 run: $(READY)  ## Run the pipeline; ends with a selected model and a report
 	@regraft run
+
+.PHONY: demo-retrain
+demo-retrain: $(READY)  ## Let the months of the sample data arrive one by one, and see what retraining decides
+	@python -m flows.demo
 
 .PHONY: test
 test: $(READY)  ## Run all tests (offline, on CPU)
