@@ -79,7 +79,8 @@ def _kernel(vectors: Any) -> Floats:
     means = kernel.mean(axis=0)
     kernel = kernel - means[:, None] - means[None, :] + means.mean()
     scale = float(np.trace(kernel)) / len(kernel)
-    return np.divide(kernel, scale if scale > 0 else 1.0)
+    scaled: Floats = kernel / (scale if scale > 0 else 1.0)
+    return scaled
 
 
 def _areas(kernel: Floats, sides: Floats, fold_of: Ints, draws: int, random: np.random.Generator) -> Floats:

@@ -8,7 +8,7 @@ from tasks.select import wording
 _CLAUSES = {
     "labels": "the shares of the labels have shifted",
     "lengths": "the lengths of the texts have shifted",
-    "vocabulary": "the words have shifted",
+    "vocabulary": "more words are new than is usual",
     "words": "some words have become more frequent",
     "domain": "the new texts can be told from the earlier ones",
     "decay": "the champion answers worse than before",
