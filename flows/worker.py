@@ -29,6 +29,8 @@ take the processors from one another: two small networks take 42 s beside one an
 
 _PLAIN_WORDS = re.compile(r"[\w@%+=:,./ \t-]+")  # nothing in it that a shell would act on
 
+_MODULE = re.compile(r"tasks(\.[a-z_]+)?")
+
 
 class NurseryLost(RegraftError):
     """The process that starts stages has gone; the last lines it wrote say why, if anything does."""
@@ -84,7 +86,8 @@ class Worker:
         """Runs a command to its end and returns its exit code (negative: the signal that killed it).
 
         Args:
-            command: as it stands in `dvc.yaml`; a plain `python -m tasks ...` runs in the warm process.
+            command: as it stands in `dvc.yaml`; a plain `python -m tasks ...`, or of a room of it, as
+                `python -m tasks.retraining ...`, runs in the warm process.
             shell: the argument list that runs it otherwise.
             line: gets each line of its output, without the line's end.
 
@@ -92,12 +95,12 @@ class Worker:
             Stopped: if `stop` was called.
             NurseryLost: if the warm process has gone; the next call starts a new one.
         """
-        module = module_arguments(command)
+        module, arguments = module_arguments(command) or (None, shell)
         path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
         request = {
             "do": "run",
-            "module": None if module is None else "tasks",
-            "arguments": shell if module is None else module,
+            "module": module,
+            "arguments": arguments,
             "folder": folder,
             "environment": {**_POLITE, **environment, "PATH": path, "REGRAFT_PROGRESS": "lines"},
         }
@@ -208,9 +211,14 @@ class Worker:
         return ""
 
 
-def module_arguments(command: str) -> list[str] | None:
-    """The arguments of a plain `python -m tasks ...` command; None for any other, which needs a shell."""
+def module_arguments(command: str) -> tuple[str, list[str]] | None:
+    """The module of a plain `python -m tasks ...` or `python -m tasks.<room> ...` command, and what it is given.
+
+    None for any other command, which needs a shell.
+    """
     if not _PLAIN_WORDS.fullmatch(command):
         return None
     words = shlex.split(command)
-    return words[3:] if words[:3] == ["python", "-m", "tasks"] else None
+    if words[:2] != ["python", "-m"] or len(words) < 3 or not _MODULE.fullmatch(words[2]):
+        return None
+    return words[2], words[3:]

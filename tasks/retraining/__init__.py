@@ -1,1 +1,1 @@
-"""Retraining: its parameters, and what speaks for or against it. Not a stage."""
+"""Retraining: its parameters, what is known of rows, and drift. No stage of the graph."""

@@ -49,6 +49,17 @@ def test_a_module_runs_as_python_m_would_run_it(worker: Worker, tmp_path: Path) 
     assert lines[2].split()[1:] == ["__main__", "tasks"]
 
 
+def test_a_room_s_own_command_runs_in_the_warm_process_too(worker: Worker, tmp_path: Path) -> None:
+    room = tmp_path / "tasks" / "room"
+    room.mkdir()
+    (room / "__init__.py").touch()
+    (room / "__main__.py").write_text(
+        "import sys\nprint('numpy' in sys.modules, __name__, __package__, *sys.argv[1:])\n"
+    )
+    worker.warm_up()
+    assert _run(worker, tmp_path, "python -m tasks.room a --b c") == (0, ["True __main__ tasks.room a --b c"])
+
+
 def test_the_module_is_read_afresh_each_time(worker: Worker, tmp_path: Path) -> None:
     _run(worker, tmp_path, "python -m tasks one", MARK="")
     (tmp_path / "tasks/__main__.py").write_text("print('changed')\n")
@@ -82,7 +93,10 @@ def test_lines_come_as_they_are_written(worker: Worker, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [
-        ("python -m tasks embed tfidf", ["embed", "tfidf"]),
+        ("python -m tasks embed tfidf", ("tasks", ["embed", "tfidf"])),
+        ("python -m tasks.retraining a.parquet --champion b", ("tasks.retraining", ["a.parquet", "--champion", "b"])),
+        ("python -m tasks2 embed", None),
+        ("python -m", None),
         ("python -m tasks embed tfidf && rm x", None),
         ("python -m tasks embed $NAME", None),
         ("python -m tasks embed > log", None),
@@ -90,7 +104,7 @@ def test_lines_come_as_they_are_written(worker: Worker, tmp_path: Path) -> None:
         ("X=1 python -m tasks embed", None),
     ],
 )
-def test_only_plain_module_commands_go_past_the_shell(command: str, arguments: list[str] | None) -> None:
+def test_only_plain_module_commands_go_past_the_shell(command: str, arguments: tuple[str, list[str]] | None) -> None:
     assert module_arguments(command) == arguments
 
 
