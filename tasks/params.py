@@ -24,6 +24,7 @@ from tasks.ingest.params import IngestParams
 from tasks.ladder.params import LadderParams
 from tasks.ladder.recipe import Known
 from tasks.quantize.params import SOURCES, QuantizedParams
+from tasks.retraining.params import RetrainParams
 from tasks.select.params import SelectParams
 from tasks.select.verdict_params import VerdictParams
 
@@ -35,6 +36,7 @@ _BLOCKS: dict[str, type[BaseModel]] = {
     "evaluate": EvaluateParams,
     "select": SelectParams,
     "verdict": VerdictParams,
+    "retrain": RetrainParams,
 }
 KEYS: Known = {
     "features": ("kind", {kind: frozenset(model.model_fields) for kind, model in KINDS.items()}),
@@ -58,6 +60,7 @@ class Params(ComputeParams):
     evaluate: EvaluateParams
     select: SelectParams
     verdict: VerdictParams
+    retrain: RetrainParams
     ladder: LadderParams | None
 
 

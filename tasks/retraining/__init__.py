@@ -1,0 +1,1 @@
+"""When a model is made anew: parameters, known rows, drift."""
