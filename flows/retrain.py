@@ -65,6 +65,15 @@ def retrain(
     work = Retraining(
         Path.cwd(), watch.display if watch else LogDisplay(logger), options, str(runtime.flow_run.id), logger
     )
+    return carry_out(work)
+
+
+def carry_out(work: Retraining) -> dict[str, Any]:
+    """Lets a run come to its decision, and writes down if it fails.
+
+    Raises:
+        RetrainFailed, WorkspaceBusy: as `retrain` does.
+    """
     try:
         record = work.decide()
     except (WorkspaceBusy, Stopped):

@@ -85,7 +85,12 @@ class Retraining:
         with contextlib.suppress(RegraftError, OSError):
             root = find(self._start)
             with held(root, wait=True, say=self._display.note):
-                failed = replace(self._decision("HOLD", [*self._trigger.reasons, reason]), failed=True, rows=None)
+                registry = provenance.registry_of(root)
+                now = registry.champion() if registry else None
+                after = now.version if now else None
+                service = {"before": self._before if self._grounds else after, "after": after}
+                failed = self._decision("HOLD", [*self._trigger.reasons, reason])
+                failed = replace(failed, failed=True, rows=None, champion=service)
                 self._tell(root, decision.write(root, failed))
 
     def _up_to_the_verdict(self, session: Session) -> Decision | None:

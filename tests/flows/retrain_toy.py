@@ -28,7 +28,7 @@ stages:
     outs: [models/candidates]
   select:
     cmd: sh select.sh
-    deps: [models/candidates, links/champion, select.sh, verdict.txt]
+    deps: [models/candidates, links/champion, select.sh]
     outs: [models/selected]
     metrics:
       - reports/selection.json:
@@ -53,7 +53,7 @@ SELECT = r"""
 echo select >> ../runs
 mkdir -p models/selected reports
 cp models/candidates/model.txt models/selected/
-verdict=$(cat verdict.txt); champion=null
+verdict=$(cat ../verdict); champion=null
 if test -e links/champion/champion.json; then
   champion="{\"version\": \"$(sed -n 's/.*"version": "\(.*\)".*/\1/p' links/champion/champion.json)\"}"
   cmp -s links/champion/model.txt models/selected/model.txt && verdict=HOLD
@@ -103,13 +103,13 @@ class RetrainProject(Project):
             "params.yaml": PARAMS_YAML,
             "train.sh": TRAIN,
             "select.sh": SELECT,
-            "verdict.txt": "PROMOTE\n",
             ".gitignore": "/links/\n/.regraft/\n/models/\n/reports/\n/source/\n/data/\n__pycache__/\n",
             ".dvcignore": "__pycache__/\n*.pyc\n.*.partial\n",
             **{f"tasks/{name}": textwrap.dedent(text) for name, text in TASKS.items()},
         }.items():
             self.write(name, text)
         self.environment = self.surroundings(api) | IDENTITY
+        self.say("PROMOTE")
         self.git("init", "-q")
         Repo.init(str(self.root)).close()
         self.write(".dvc/config", f"[core]\n    analytics = false\n    site_cache_dir = {folder}/site\n")
@@ -143,8 +143,7 @@ class RetrainProject(Project):
 
     def say(self, verdict: str) -> None:
         """Makes this the verdict on the next model."""
-        self.write("verdict.txt", f"{verdict}\n")
-        self.commit(verdict)
+        (self.folder / "verdict").write_text(f"{verdict}\n")
 
     def found(self, **drift: Any) -> None:
         """Makes this what the drift test finds."""
