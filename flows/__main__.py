@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -134,6 +135,47 @@ def ladder(
         raise typer.Exit(FAILED)
 
 
+class Policy(StrEnum):
+    """What to do with a model whose verdict is PROMOTE."""
+
+    AUTO = "auto"
+    APPROVE = "approve"
+    NEVER = "never"
+
+
+@app.command()
+def retrain(
+    force: Annotated[bool, typer.Option("--force", help="Retrain even if nothing speaks for it.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Why you ask for it, in your own words; is kept.", show_default=False)
+    ] = None,
+    policy: Annotated[
+        Policy | None,
+        typer.Option(
+            help="What to do with a better model: put it into service, ask a person, or only record it. "
+            "Default: `retrain.policy` of params.yaml.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Workers = None,
+    wait: Wait = False,
+) -> None:
+    """Retrains if there is reason to (new rows, new labels, drift, age, a changed recipe), and decides on the result.
+
+    Each run writes its decision and the reasons to reports/decision.json; `regraft history` lists them.
+    """
+    from flows.session import watched
+    from flows.workspace import find
+
+    console = Console()
+    with _errors("regraft retrain"), _display(console) as display, watched(display, wait), _prefect(find(Path.cwd())):
+        from flows.retrain import retrain as flow
+
+        decision = flow(force=force, reason=reason, policy=policy.value if policy else None, workers=workers)
+    for line in summary.decided(decision):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
 @app.command()
 def score(
     input_: Annotated[str, typer.Argument(metavar="INPUT", help="Texts to classify, in any form that ingest reads.")],
@@ -200,13 +242,21 @@ def rollback(
 
 @app.command()
 def history() -> None:
-    """Lists the models that were put into service, with when and why."""
+    """Lists the models that were put into service and the decisions of `regraft retrain`, with when and why."""
     from flows import history as histories
     from flows.workspace import find
 
+    console = Console()
     with _errors():
-        table = histories.table(find(Path.cwd()))
-        Console().print(table or histories.NONE, highlight=False)
+        root = find(Path.cwd())
+        decisions = histories.decisions(root)
+        try:
+            console.print(histories.table(root) or histories.NONE, highlight=False)
+        except BadInput:
+            if decisions is None:  # without git there are no models in service, but there can be decisions
+                raise
+        if decisions is not None:
+            console.print(decisions, highlight=False)
 
 
 @app.command()
@@ -271,16 +321,24 @@ def links() -> None:
 
 
 def _run_flow(root: Path, targets: list[str], workers: int | None, force: bool) -> None:
+    with _prefect(root):
+        from flows.pipeline import pipeline
+
+        pipeline(targets=targets or None, workers=workers, force=force)
+
+
+@contextmanager
+def _prefect(root: Path) -> Iterator[None]:
+    """Sees to a server while a flow runs, and says in one sentence if there is none; import the flow within it."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the display shows all of it
     from httpx import HTTPError
 
     from flows import server
-    from flows.pipeline import pipeline
 
     try:
         with server.available(root):
-            pipeline(targets=targets or None, workers=workers, force=force)
+            yield
     except (HTTPError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "API" not in str(error):  # Prefect has no class of its own for this
             raise

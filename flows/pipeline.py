@@ -2,8 +2,7 @@
 
 import queue
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,18 +15,15 @@ from pydantic import Field
 from flows import artifacts, runs
 from flows.announce import Announcer
 from flows.display import Display, duration
+from flows.execute import execute
 from flows.graph import Item, Stopped
 from flows.lockfile import LockFile
 from flows.session import Session, default_workers, opened
-from flows.stage import Job, Outcome, StageFailed, StageTransient, reproduce, shell_command
-from flows.worker import NurseryLost
+from flows.stage import Outcome, StageFailed, StageTransient, reproduce
 from tasks.errors import RegraftError
 
 RETRY_SECONDS = (2.0, 10.0)
 """How long to wait before each new try of a stage that failed in a way that may pass."""
-
-_TRY_AGAIN = 75  # the exit code that says so: EX_TEMPFAIL of sysexits.h
-_TAIL_LINES = 12
 
 
 class PipelineFailed(RegraftError):
@@ -60,24 +56,45 @@ def pipeline(
         WorkspaceBusy: if another run is at work in the workspace.
     """
     logger = get_run_logger()
-    with opened(Path.cwd(), _LogDisplay(logger)) as session:
-        items = session.graph.items(targets or ())
-        session.display.plan(list(items))
-        session.warm_up(items.values())
-        outcomes = _Run(session, items, force).finish(workers or default_workers())
-        runs.record(session.graph.root)
-        if any(item.stage == "select" for item in items.values()):
+    with opened(Path.cwd(), LogDisplay(logger)) as session:
+        outcomes = bring_up(session, targets or (), workers, force)
+        if any(name.partition("@")[0] == "select" for name in outcomes):
             artifacts.publish(session.graph.root, None)
         return outcomes
 
 
-class _LogDisplay(Display):
+def bring_up(
+    session: Session,
+    targets: Sequence[str] = (),
+    workers: int | None = None,
+    force: bool = False,
+    warm: bool = True,
+) -> dict[str, str]:
+    """Does what the flow `pipeline` does, as tasks of the flow run that it is called in.
+
+    Args:
+        warm: whether to import the large libraries meanwhile, for stages that need them.
+
+    Raises:
+        PipelineFailed: if a stage fails; those that do not need it are finished first.
+    """
+    items = session.graph.items(targets)
+    session.display.plan(list(items))
+    if warm:
+        session.warm_up(items.values())
+    outcomes = _Run(session, items, force).finish(workers or default_workers())
+    runs.record(session.graph.root)
+    return outcomes
+
+
+class LogDisplay(Display):
     """Shows notes in the flow run's log, where no terminal shows anything."""
 
     def __init__(self, logger: Any) -> None:
         self._logger = logger
 
     def note(self, text: str) -> None:
+        """Logs it."""
         self._logger.info(text)
 
 
@@ -147,9 +164,10 @@ class _Run:
         began = time.monotonic()
         announcer = Announcer(name, get_run_logger(), self._display)
         self._display.started(name)
+        worker = self._session.worker
         try:
             outcome = reproduce(
-                self._session.graph, self._lock, name, lambda job: self._execute(job, announcer), self._force
+                self._session.graph, self._lock, name, lambda job: execute(worker, job, announcer), self._force
             )
         except StageTransient as error:
             announcer.text(f"{error.reason}; it may pass, so it is tried again, {len(RETRY_SECONDS) + 1} times in all")
@@ -160,26 +178,6 @@ class _Run:
             return Completed(message=f"{outcome.value} in {spent}", data=outcome.value)
         self._display.finished(name, "kept", outcome.value)
         return Completed(name="Cached", message=outcome.value, data=outcome.value)
-
-    def _execute(self, job: Job, announcer: Announcer) -> None:
-        tail: deque[str] = deque(maxlen=_TAIL_LINES)
-
-        def line(text: str) -> None:
-            if announcer.line(text):
-                tail.append(text)
-
-        for command in job.commands:
-            try:
-                code = self._session.worker.run(command, shell_command(command), job.folder, job.environment, line)
-            except NurseryLost as error:
-                raise StageFailed(job.name, f"was lost: {error}", tuple(tail)) from error
-            if code == _TRY_AGAIN:
-                raise StageTransient(job.name, f"ended with exit code {code}", tuple(tail))
-            if code < 0:
-                hint = ", often for lack of memory" if code == -9 else ""
-                raise StageFailed(job.name, f"was killed by signal {-code}{hint}", tuple(tail))
-            if code:
-                raise StageFailed(job.name, f"failed with exit code {code}", tuple(tail))
 
     def _settle(self, name: str, future: Any) -> None:
         future.wait()

@@ -113,6 +113,13 @@ def rollback(root: Path, repo: Any, version: str | None = None, reason: str | No
     return Promotion(chosen, now.version, changed=True)
 
 
+def check(root: Path, repo: Any, commit: bool = False) -> None:
+    """Raises what `promote` would raise now, and does nothing else; for whoever asks a person first."""
+    registry = Registry(root)
+    _check_verdict(_selection(root, repo), registry.champion())
+    _to_commit(registry, repo, commit)
+
+
 @contextmanager
 def opened(root: Path) -> Iterator[Any]:
     """Yields DVC's view of a workspace, for the time in which it is held by the caller."""
@@ -163,6 +170,19 @@ def _commit(registry: Registry, repo: Any, make: bool) -> str:
     Raises:
         BadInput: if something that matters to it is not committed.
     """
+    own = _to_commit(registry, repo, make)
+    if own:
+        registry.git("add", *own)
+        registry.git("commit", "--quiet", "--message", "Record the selected model", "--", *own)
+    return registry.head()
+
+
+def _to_commit(registry: Registry, repo: Any, make: bool) -> list[str]:
+    """Files of the pipeline that are to be committed first; with `make` only, as else there must be none.
+
+    Raises:
+        BadInput: if something else that matters to the model is not committed.
+    """
     changed = list(dict.fromkeys([*_changes(registry), *declared.uncommitted(registry, repo)]))
     own = [name for name in _PIPELINE if any(Path(one).name == name for one in changed)]
     others = [name for name in changed if Path(name).name not in _PIPELINE]
@@ -170,10 +190,7 @@ def _commit(registry: Registry, repo: Any, make: bool) -> str:
         fix = "Commit first: a version is a commit, from which its model can be made again."
         fix += "" if others else " `regraft promote --commit` does it for dvc.lock, dvc.yaml and params.yaml."
         raise BadInput("git", "a commit of all that the model was made of", f"changes in {_few([*own, *others])}", fix)
-    if own:
-        registry.git("add", *own)
-        registry.git("commit", "--quiet", "--message", "Record the selected model", "--", *own)
-    return registry.head()
+    return own
 
 
 def _changes(registry: Registry) -> list[str]:

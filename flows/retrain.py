@@ -1,19 +1,88 @@
-"""A placeholder for the flow `retrain`."""
+"""The Prefect flow `retrain`: makes models anew where that is worth it, and says each time what was decided and why."""
 
-from typing import Annotated, Any, Literal
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
 
-from prefect import flow
+from prefect import flow, get_run_logger, runtime
 from pydantic import Field
 
+from flows import session as sessions
+from flows.graph import Stopped
+from flows.pipeline import LogDisplay
+from flows.retraining import Options, Retraining
+from flows.workspace import WorkspaceBusy
+from tasks.errors import RegraftError
+from tasks.retraining.params import Policy
 
-@flow(name="retrain", validate_parameters=True)
+
+class RetrainFailed(RegraftError):
+    """A retrain that failed, or could not do all that follows its decision; the decision says so too.
+
+    Args:
+        message: what went wrong.
+        cause: the error, of whose stages `failures` and `not_run` tell; None where there is none.
+    """
+
+    def __init__(self, message: str, cause: BaseException | None = None) -> None:
+        self.failures: dict[str, Any] = dict(getattr(cause, "failures", {}))
+        self.not_run: tuple[str, ...] = tuple(getattr(cause, "not_run", ()))
+        super().__init__(message)
+
+
+def _run_name() -> str:
+    return f"retrain {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@flow(name="retrain", flow_run_name=_run_name, validate_parameters=True)
 def retrain(
-    force: Annotated[bool, Field(description="Retrain whether or not there is a reason.")] = False,
-    reason: Annotated[str | None, Field(description="Why, in your own words; is kept with the decision.")] = None,
+    force: Annotated[bool, Field(description="Retrain even if nothing speaks for it.")] = False,
+    reason: Annotated[str | None, Field(description="Why it is asked for, in your own words; is recorded.")] = None,
     policy: Annotated[
-        Literal["auto", "approve", "never"] | None, Field(description="In place of retrain.policy.")
+        Policy | None,
+        Field(
+            description="What to do with a better model. auto: put it into service; approve: ask a person; never: only "
+            "record it; none: as retrain.policy of params.yaml says."
+        ),
     ] = None,
-    workers: Annotated[int | None, Field(ge=1, description="How many stages run side by side.")] = None,
+    workers: Annotated[
+        int | None, Field(ge=1, description="How many stages run side by side; none: by processors.")
+    ] = None,
 ) -> dict[str, Any]:
-    """A placeholder."""
-    return {"decision": "SKIP", "reasons": ["There is no flow retrain yet."]}
+    """Looks whether there is reason to retrain; if so, makes what is due, judges it and follows the policy.
+
+    Without a reason it ends within seconds. Every run writes its decision to `reports/decision.json`.
+
+    Returns:
+        The decision.
+
+    Raises:
+        RetrainFailed: if something failed; champion and workspace are as they were, and the next run tries again.
+        WorkspaceBusy: if another run is at work in the workspace, and whoever looks on does not want to wait.
+    """
+    watch, logger = sessions.watch(), get_run_logger()
+    options = Options(force, reason, policy, workers, wait=watch.wait if watch else True)
+    work = Retraining(
+        Path.cwd(), watch.display if watch else LogDisplay(logger), options, str(runtime.flow_run.id), logger
+    )
+    return carry_out(work)
+
+
+def carry_out(work: Retraining) -> dict[str, Any]:
+    """Lets a run come to its decision, and writes down if it fails.
+
+    Raises:
+        RetrainFailed, WorkspaceBusy: as `retrain` does.
+    """
+    try:
+        record = work.decide()
+    except (WorkspaceBusy, Stopped):
+        raise
+    except Exception as error:
+        work.record_failure(error)
+        if isinstance(error, RegraftError):
+            raise RetrainFailed(str(error), error) from error
+        raise
+    if record["problems"]:
+        raise RetrainFailed(" ".join(record["problems"]))
+    return record

@@ -20,6 +20,7 @@ from tasks.errors import BadInput, RegraftError
 
 _START_SECONDS = 120.0
 _POLL_SECONDS = 0.1
+_own: set[str] = set()  # addresses of servers that end with this process
 
 
 @contextmanager
@@ -34,8 +35,18 @@ def available(root: Path) -> Iterator[None]:
     if PREFECT_API_URL.value():
         yield
         return
-    with temporary_settings({PREFECT_API_URL: _start(root)}):
+    address = _start(root)
+    _own.add(address)
+    with temporary_settings({PREFECT_API_URL: address}):
         yield
+
+
+def lasting() -> bool:
+    """Whether Prefect has a server that outlives this process, so that a person can answer in its UI."""
+    from prefect.settings import PREFECT_API_URL
+
+    address = PREFECT_API_URL.value()
+    return bool(address) and address not in _own
 
 
 def _start(root: Path) -> str:

@@ -5,6 +5,7 @@ import os
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import chdir, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,20 @@ class Session:
             self.worker.warm_up()
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on while a flow opens workspaces by itself.
+
+    Attributes:
+        display: what shows the work.
+        wait: whether to wait for another run in the workspace rather than to refuse.
+    """
+
+    display: Display
+    wait: bool
+
+
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 _open: dict[Path, Session] = {}  # so that a flow that the command line starts works in the command line's session
 
 
@@ -80,6 +95,21 @@ def opened(
             finally:
                 _open.pop(root, None)
                 graph.close()
+
+
+@contextmanager
+def watched(display: Display, wait: bool) -> Iterator[None]:
+    """Within it, flows show their work there: what a flow is called with must be plain values, which Prefect stores."""
+    token = _watch.set(Watch(display, wait))
+    try:
+        yield
+    finally:
+        _watch.reset(token)
+
+
+def watch() -> Watch | None:
+    """Who looks on; None where nobody has said so."""
+    return _watch.get()
 
 
 def default_workers() -> int:

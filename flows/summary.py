@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -96,6 +96,15 @@ def size(count: int) -> str:
     while value >= 1000 and units:
         value, unit = value / 1000, units.pop(0)
     return f"{value:.1f} {unit}"
+
+
+def decided(decision: Mapping[str, Any]) -> Iterator[str]:
+    """What a retrain came to, and why."""
+    yield f"Decision: [bold]{decision['decision']}[/]"
+    yield from (f"  {escape(reason)}" for reason in decision["reasons"])
+    before, after = decision["champion"]["before"], decision["champion"]["after"]
+    if after != before:
+        yield f"In service now: [bold]{escape(after)}[/], in models/champion/."
 
 
 def is_failed_run(error: RegraftError) -> bool:

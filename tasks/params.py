@@ -24,6 +24,7 @@ from tasks.ingest.params import IngestParams
 from tasks.ladder.params import LadderParams
 from tasks.ladder.recipe import Known
 from tasks.quantize.params import SOURCES, QuantizedParams
+from tasks.retraining.params import RetrainParams
 from tasks.retraining.retention_params import RetentionParams
 from tasks.retraining.schedule_params import ScheduleParams
 from tasks.select.params import SelectParams
@@ -39,6 +40,7 @@ _BLOCKS: dict[str, type[BaseModel]] = {
     "verdict": VerdictParams,
     "retention": RetentionParams,
     "schedule": ScheduleParams,
+    "retrain": RetrainParams,
 }
 KEYS: Known = {
     "features": ("kind", {kind: frozenset(model.model_fields) for kind, model in KINDS.items()}),
@@ -64,6 +66,7 @@ class Params(ComputeParams):
     verdict: VerdictParams
     retention: RetentionParams
     schedule: ScheduleParams
+    retrain: RetrainParams
     ladder: LadderParams | None
 
 

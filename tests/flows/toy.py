@@ -95,9 +95,15 @@ class Project:
             ".dvc/config", f"[core]\n    no_scm = true\n    analytics = false\n    site_cache_dir = {folder}/site\n"
         )
         self.write(".dvcignore", "__pycache__/\n*.pyc\n.*.partial\n")
-        self.environment = {**os.environ, "PREFECT_API_URL": api, "DVC_NO_ANALYTICS": "1", "COLUMNS": "200"}
+        self.environment = self.surroundings(api)
+
+    @staticmethod
+    def surroundings(api: str) -> dict[str, str]:
+        """The environment of commands, with that Prefect server or with none."""
+        found = {**os.environ, "PREFECT_API_URL": api, "DVC_NO_ANALYTICS": "1", "COLUMNS": "200"}
         if not api:
-            del self.environment["PREFECT_API_URL"]
+            del found["PREFECT_API_URL"]
+        return found
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name

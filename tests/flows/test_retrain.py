@@ -1,0 +1,271 @@
+"""The flow `retrain`: when it runs what, what it decides, and what a stop leaves behind."""
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from dvc.repo import Repo
+
+from flows import artifacts, decision, events, graph, promotion, remote
+from flows.display import Display
+from flows.registry import Registry
+from flows.session import Session
+from tasks.errors import BadInput, RegraftError
+from tests.flows import retrain_toy
+from tests.flows.retrain_toy import RetrainProject
+
+Retrain = Callable[..., dict[str, Any]]
+FIVE = ["access", "hardware", "access", "hardware", "access"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RetrainProject:
+    for name, value in retrain_toy.IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    made = RetrainProject(tmp_path)
+    stub = ModuleType("tasks.params")
+    exec(textwrap.dedent(retrain_toy.TASKS["params.py"]), stub.__dict__)
+    monkeypatch.setitem(sys.modules, "tasks.params", stub)
+    monkeypatch.chdir(made.root)
+    return made
+
+
+@pytest.fixture
+def retrain(project: RetrainProject, monkeypatch: pytest.MonkeyPatch) -> Retrain:
+    """Carries out what the flow does, in this process; DVC runs the stages, so that no server is needed."""
+    from flows import grounds, retraining
+    from flows.retrain import carry_out
+
+    def bring_up(session: Session, targets: Sequence[str] = (), *_: object, **__: object) -> None:
+        with graph.readable():
+            session.graph.repo.reproduce(list(targets) or None)
+
+    for module in (grounds, retraining):
+        monkeypatch.setattr(module, "bring_up", bring_up)
+        monkeypatch.setattr(module, "step", lambda name, do: do())
+    monkeypatch.setattr(grounds, "get_run_logger", lambda: logging.getLogger("test"))
+
+    def run(force: bool = False, reason: str | None = None, policy: Any = None) -> dict[str, Any]:
+        options = retraining.Options(force, reason, policy)
+        return carry_out(retraining.Retraining(Path.cwd(), Display(), options, str(uuid4()), logging.getLogger("test")))
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What watchers are told."""
+    kinds: list[str] = []
+    monkeypatch.setattr(events, "emit", lambda kind, root, record: kinds.append(kind))
+    monkeypatch.setattr(artifacts, "publish", lambda root, record: None)
+    return kinds
+
+
+def test_rows_come_in_and_each_run_says_what_it_did(project: RetrainProject, retrain: Retrain, told: list[str]) -> None:
+    first = retrain()
+    assert (first["decision"], first["trigger"]["causes"]) == ("PROMOTE", ["first"])
+    assert first["champion"] == {"before": None, "after": "v0.1.0"}
+    assert first["git"] == {"commit": project.git("rev-parse", "HEAD~1").strip(), "dirty": False}
+    assert project.counted() == {"ingest": 1, "train": 1, "select": 1}
+    assert project.git("status", "--porcelain") == "", "the promotion has committed dvc.lock"
+
+    assert retrain()["decision"] == "SKIP"
+    assert project.decisions[-1]["reasons"] == [
+        "Nothing new: all 5 rows were known to the last decision.",
+        "The champion v0.1.0 is less than a day old.",
+    ]
+    assert project.runs() == [], "not even the selection, which is due as the champion is another one"
+
+    project.put([*FIVE, "access", "access"])
+    assert retrain()["reasons"][0] == "2 new rows, fewer than the 3 of retrain.new_rows."
+    assert project.runs() == ["ingest"]
+    project.say("REJECT")
+    project.put([*FIVE, "access", "access", "access"])
+    third = retrain()
+    assert (third["decision"], third["trigger"]["causes"]) == ("REJECT", ["new_rows"])
+    assert third["reasons"] == ["3 new rows, 3 or more (retrain.new_rows).", "It is said to be so."]
+    assert third["champion"] == {"before": "v0.1.0", "after": "v0.1.0"}
+    assert project.counted() == {"ingest": 1, "train": 1, "select": 1}
+
+    assert retrain()["decision"] == "SKIP", "what was rejected is not tried again"
+    assert project.words == ["PROMOTE", "SKIP", "SKIP", "REJECT", "SKIP"]
+    assert told == ["promoted", "skipped", "skipped", "rejected", "skipped"]
+    assert json.loads(project.read("reports/decision.json")) == project.decisions[-1]
+    assert len(list((project.root / decision.FOLDER).glob("known-*.npy"))) == 1
+
+
+def test_new_labels_and_drift_are_reasons(project: RetrainProject, retrain: Retrain) -> None:
+    retrain()
+    test = {"name": "labels", "p_value": 0.5, "drifted": False, "sentence": "Labels are as they were."}
+    project.found(drifted=False, reasons=[], tests=[test])
+    project.change("params.yaml", "drift: null", "drift: {}")
+    project.commit("drift")
+    project.put([*FIVE, "assistant"])
+    skipped = retrain()
+    assert skipped["reasons"][1:3] == [
+        "The champion does not know assistant (1 new row); retrain.new_labels asks for 2.",
+        "No drift is seen (the smallest corrected p-value is 0.5).",
+    ]
+    assert skipped["drift"] == "reports/drift.json"
+    retrain()
+    told = (project.folder / "drifts").read_text()
+    assert told == "5 1 --champion models/champion\n", "once for the same rows: those of the champion, and the new one"
+
+    project.found(drifted=True, reasons=[], tests=[test | {"drifted": True, "sentence": "Labels have moved."}])
+    project.put([*FIVE, "assistant", "assistant"])
+    found = retrain()
+    assert found["trigger"]["causes"] == ["new_labels", "drift"]
+    assert "Labels have moved." in found["reasons"]
+    assert not list((project.root / decision.FOLDER).glob("*er.parquet")), "rows to compare are removed"
+
+
+def test_a_changed_recipe_is_a_reason_whoever_has_run_it(project: RetrainProject, retrain: Retrain) -> None:
+    retrain()
+    project.change("params.yaml", "strength: 1", "strength: 2")
+    project.commit("stronger")
+    found = retrain()
+    assert found["trigger"]["causes"] == ["recipe"]
+    assert "strength: 1 → 2 (train)" in found["reasons"][0]
+    assert found["champion"]["after"] == "v0.2.0"
+
+    project.change("params.yaml", "strength: 2", "strength: 3")
+    project.commit("stronger still")
+    with Repo(str(project.root)) as repo:
+        repo.reproduce()
+    project.runs()
+    found = retrain(policy="never")
+    assert found["trigger"]["causes"] == ["recipe"]
+    assert found["decision"] == "HOLD"
+    assert found["reasons"][-1] == "The policy is never. `regraft promote` puts it into service."
+    assert project.runs() == []
+    assert retrain()["decision"] == "SKIP"
+    assert retrain(force=True, reason="A try.", policy="never")["reasons"][0] == "It was asked for: A try."
+
+
+def test_a_failure_leaves_the_champion_and_the_next_run_finishes(
+    project: RetrainProject, retrain: Retrain, told: list[str]
+) -> None:
+    retrain()
+    before = project.in_service
+    (project.folder / "fail").touch()
+    project.put([*FIVE, *FIVE])
+    with pytest.raises(RegraftError, match="train"):
+        retrain()
+    assert project.words == ["PROMOTE", "failed"]
+    last = project.decisions[-1]
+    assert last["decision"] == "HOLD"
+    assert last["reasons"][-1].startswith("The retrain failed: ")
+    assert last["champion"] == {"before": "v0.1.0", "after": "v0.1.0"}
+    assert project.in_service == before
+
+    (project.folder / "fail").unlink()
+    project.runs()
+    done = retrain()
+    assert done["decision"] == "PROMOTE"
+    assert done["trigger"]["causes"] == ["interrupted", "new_rows"]
+    assert project.runs() == ["train", "select"]
+    assert told == ["promoted", "failed", "promoted"]
+
+
+STEPS: list[tuple[Any, str, bool]] = [
+    (promotion, "promote", False),
+    (Registry, "appoint", True),
+    (promotion, "promote", True),
+    (decision, "write", False),
+    (decision, "drop_draft", False),
+]
+
+
+@pytest.mark.parametrize(("where", "step", "after"), STEPS)
+def test_a_kill_at_any_step_is_made_good_by_the_next_run(
+    project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch, where: Any, step: str, after: bool
+) -> None:
+    do = getattr(where, step)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*arguments: Any, **options: Any) -> Any:
+        if after:
+            do(*arguments, **options)
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(where, step, killed)
+        retrain()
+    project.runs()
+    retrain()
+    assert project.runs() == [], "nothing is computed twice"
+    assert project.appointed == [(1, "v0.1.0")], "one champion, appointed once"
+    assert project.in_service is not None
+    promoted = [one for one in project.decisions if one["decision"] == "PROMOTE"]
+    assert [one["champion"] for one in promoted] == [{"before": None, "after": "v0.1.0"}]
+    assert retrain()["decision"] == "SKIP"
+    assert decision.draft(project.root) is None
+
+
+def test_a_clone_knows_the_rows_of_the_champion_from_the_remote(
+    project: RetrainProject, retrain: Retrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Repo(str(project.root)) as repo, repo.config.edit() as config:
+        config["remote"] = {"store": {"url": str(tmp_path / "store")}}
+        config["core"]["remote"] = "store"
+    project.commit("a remote")
+    retrain()
+    with Repo(str(project.root)) as repo:
+        repo.push()
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(project.root), str(clone)], check=True)
+    shutil.copytree(project.root / "source", clone / "source")
+    monkeypatch.setattr(remote, "pull", lambda root, repo: repo.pull())
+    monkeypatch.chdir(clone)
+    project.root = clone
+    project.runs()
+    assert retrain()["reasons"][0] == "Nothing new: all 5 rows were known to the last decision."
+    project.put([*FIVE, "access", "access"])
+    assert retrain()["reasons"][0] == "2 new rows, fewer than the 3 of retrain.new_rows."
+    assert project.runs() == ["ingest"]
+
+
+def test_what_cannot_be_pushed_is_told_and_pushed_by_the_next_run(
+    project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.change("params.yaml", "{policy: auto,", "{policy: auto, push: true, commit: true,")
+    project.commit("push")
+
+    def refused(root: Path, repo: Any) -> None:
+        raise BadInput("the remote", "an answer", "none", "Try again later.")
+
+    with monkeypatch.context() as patch, pytest.raises(RegraftError, match="was not pushed: the remote: expected"):
+        patch.setattr(remote, "push", refused)
+        retrain()
+    assert (project.words, project.decisions[0]["pushed"]) == (["PROMOTE"], False)
+    assert project.in_service is not None
+    pushed: list[Path] = []
+    monkeypatch.setattr(remote, "push", lambda root, repo: pushed.append(root))
+    assert retrain()["decision"] == "SKIP"
+    retrain()
+    assert pushed == [project.root], "once"
+    project.put([*FIVE, "access"])
+    retrain()
+    assert project.git("log", "-1", "--format=%s").strip() == "Retrain: SKIP", "as ingest has changed dvc.lock"
+
+
+def test_a_dirty_tree_stops_a_promotion_until_it_is_committed(project: RetrainProject, retrain: Retrain) -> None:
+    project.write("select.sh", project.read("select.sh") + "# a remark\n")
+    with pytest.raises(RegraftError, match=r"changes in .*select\.sh"):
+        retrain()
+    assert (project.words, project.appointed) == (["failed"], [])
+    project.commit("a remark")
+    project.runs()
+    assert retrain()["decision"] == "PROMOTE"
+    assert project.runs() == []
