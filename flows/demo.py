@@ -150,11 +150,12 @@ def _params(own: Mapping[str, Any], candidates: Sequence[str]) -> dict[str, Any]
     """The project's parameters with these candidates alone, and what they need."""
     made: dict[str, Any] = {**own, **{key: {} for key in _REPORT_ONLY}}
     made["candidates"] = {name: own["candidates"][name] for name in candidates}
+    made["retrain"] = {**(own.get("retrain") or {}), "policy": "auto"}
     read = {candidate["features"] for candidate in made["candidates"].values()}
+    read.add((made["retrain"].get("drift") or {}).get("features"))
     made["features"] = {name: own["features"][name] for name in own["features"] if name in read}
     encoders = {features["encoder"] for features in made["features"].values()} - {"none"}
     made["encoders"] = {name: own["encoders"][name] for name in own["encoders"] if name in encoders}
-    made["retrain"] = {**(own.get("retrain") or {}), "policy": "auto"}
     return made
 
 

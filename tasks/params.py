@@ -24,6 +24,7 @@ from tasks.ingest.params import IngestParams
 from tasks.ladder.params import LadderParams
 from tasks.ladder.recipe import Known
 from tasks.quantize.params import SOURCES, QuantizedParams
+from tasks.retraining.drift_params import unreadable
 from tasks.retraining.params import RetrainParams
 from tasks.retraining.retention_params import RetentionParams
 from tasks.retraining.schedule_params import ScheduleParams
@@ -107,6 +108,8 @@ def check_tree(tree: Mapping[str, Any]) -> Params:
     problems += _not_one_encoder(values["quantized"], tree)
     problems += _not_kept(values["evaluate"], values["ingest"])
     problems += _impossible(values["ensembles"], values["cross_validation"], tree)
+    drift = values["retrain"].drift if values["retrain"] is not None else None
+    problems += unreadable(drift, tree["features"]) if drift is not None and values["features"] else []
     if problems:
         raise ParamsError(PARAMS, problems)
     # Every part was checked above; checking them again would only try each union's members in turn.

@@ -53,6 +53,8 @@ WRONG = [
     ("threads", ..., "threads: expected a value, given nothing"),
     ("device", "tpu", "device: expected 'auto', 'cpu', 'cuda' or 'mps', given 'tpu'"),
     ("ingest.columns.text", ..., "ingest.columns.text: expected a value, given nothing"),
+    ("retrain.drift.features", "tfidf", "retrain.drift.features: expected a feature set of kind encoder (minilm), or "
+     "null, given 'tfidf'"),
     ("ingest.colour", 1, "ingest.colour: expected no such key, given 1"),
     ("clean.rules.lowercase", True, "clean.rules.lowercase: expected no such key, given True"),
     ("clean.split.validation", 0.7, "clean.split.validation: expected less than 0.5, given 0.7"),
