@@ -365,7 +365,7 @@ def test_the_remote_is_freed_only_when_asked_and_keeps_what_a_clone_needs(projec
     store = tmp_path / "store"
     store.mkdir()
     project.graph.close()
-    with project.graph.repo.config.edit("repo") as config:
+    with project.graph.repo.config.edit("local") as config:
         config["remote"]["shared"] = {"url": str(store)}
         config["core"]["remote"] = "shared"
     project.graph = Graph(project.root, lambda _: None)
