@@ -301,7 +301,8 @@ def gc(
         graph, keep = Graph(root, lambda text: console.print(text, highlight=False)), policy(root, keep_runs, keep_best)
         try:
             plan = collection.plan(graph, keep, with_remote=remote, own_cache=own_cache)
-            console.print(summary.freeable(plan), highlight=False)
+            for shown in summary.freeable(plan):
+                console.print(shown, highlight=False)
             if dry_run or not plan.parts or not (yes or typer.confirm(f"Free {summary.size(plan.size)}?")):
                 return
             freed = collection.free(graph, plan, keep, with_remote=remote, own_cache=own_cache)

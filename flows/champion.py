@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from flows import hashes, remote
 from flows.registry import Registry
 from tasks.errors import BadInput
 from tasks.files import read_json, remove, replacing, write_json
@@ -11,6 +12,7 @@ from tasks.files import read_json, remove, replacing, write_json
 FOLDER = Path("models/champion")
 NOTE = "champion.json"
 """The file in it that says which version it is."""
+_MODEL = "models/selected"
 _STORE = Path(".regraft/champions")
 """Holds each version in a folder of its own; `models/champion` is a link to one, so that it changes at once."""
 
@@ -51,14 +53,23 @@ def fetch(root: Path, repo: Any, version: str) -> None:
     from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
 
+    registry = Registry(root)
+    # DVC would look for a remote in the settings of that commit, which may not know of the present one.
+    remote.bring(repo, made(registry, version))
     with replacing(target) as folder:
         try:
-            repo.artifacts.download(Registry(root).name, version=version, out=str(folder), force=True)
+            repo.artifacts.download(registry.name, version=version, out=str(folder), force=True)
         except (DvcException, DataIndexDirError, OSError) as error:
             fix = "Run `dvc pull` where the project has a remote, or fetch from where that version was made."
             found = " ".join(str(error).split())
             raise BadInput(f"model {version}", "its files in DVC's cache or remote", found, fix) from error
         write_json(folder / NOTE, {"version": version})
+
+
+def made(registry: Registry, version: str) -> set[str]:
+    """The hashes of a registered version's model, as `dvc.lock` of its commit names them."""
+    text = registry.git("show", f"{registry.versions()[version]}:./dvc.lock")
+    return {name for outs in hashes.outputs(text).values() for path, name in outs.items() if path == _MODEL}
 
 
 def keep(root: Path, version: str, model: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from flows import champion, hashes, remote, runs
 from flows.explain import survey
 from flows.graph import Graph
-from flows.promotion import SELECTED
 from flows.registry import Registry
 from flows.retention import Needed, needed
 from flows.store import Entry, Store
@@ -182,8 +181,7 @@ def _copies(root: Path, cache: hashes.Cache, held: Set[str]) -> Iterator[Entry]:
     for version, folder in stored.items():
         if version not in versions or (serving and serving.version == version):
             continue
-        made = hashes.outputs(registry.git("show", f"{versions[version]}:./dvc.lock"))
-        names = {name for outs in made.values() for path, name in outs.items() if path == SELECTED.as_posix()}
+        names = champion.made(registry, version)
         inner = {name: cache.inside(name) for name in names}
         if inner and all(inner.values()) and names.union(*inner.values()) <= held:
             yield _measured(folder)

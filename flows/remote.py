@@ -106,6 +106,24 @@ def push(root: Path, repo: Any) -> PushResult:
     return PushResult(name, int(files), runs)
 
 
+def bring(repo: Any, names: set[str]) -> None:
+    """Brings files and folders into the cache, by their hashes, if it has not all of them and a remote is set.
+
+    Raises:
+        BadInput: if the remote cannot be reached or refuses.
+    """
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    name, cache = name_of(repo), hashes.Cache(Path(repo.cache.local.path))
+    if name is None:
+        return
+    with explained(address(repo, name), "the files of a model", repo.config):
+        for _ in range(2):  # lists of folders first, then what is in them
+            absent = {HashInfo("md5", one) for one in cache.expanded(names) if not cache.path(one).is_file()}
+            if absent:
+                repo.cloud.pull(absent)
+
+
 def name_of(repo: Any) -> str | None:
     """The name of the default remote; None if none is set."""
     name = repo.config["core"].get("remote")

@@ -70,7 +70,7 @@ def promoted(done: "Promotion") -> str:
     return f"{line} It takes the place of {escape(done.before)}; `regraft rollback` undoes it."
 
 
-def freeable(plan: "Plan") -> "Table | str":
+def freeable(plan: "Plan") -> Iterator[Table | str]:
     """What `regraft gc` would free, by kind, and what it keeps."""
     need = plan.needed
     kept = (
@@ -78,14 +78,16 @@ def freeable(plan: "Plan") -> "Table | str":
         f"models that were in service among them, the last {need.runs} runs and the best {need.candidates} candidates."
     )
     if not plan.parts:
-        return f"There is nothing to free. {kept}"
-    table = Table(title="What `regraft gc` would free", title_justify="left", caption=kept, caption_justify="left")
+        yield f"There is nothing to free. {kept}"
+        return
+    table = Table(title="What `regraft gc` would free", title_justify="left")
     table.add_column("what", overflow="fold")
     for heading in ("how many", "size"):
         table.add_column(heading, justify="right")
     for part in plan.parts:
         table.add_row(escape(part.kind), f"{len(part.entries):,}", size(part.size))
-    return table
+    yield table
+    yield kept
 
 
 def size(count: int) -> str:

@@ -365,7 +365,7 @@ def test_the_remote_is_freed_only_when_asked_and_keeps_what_a_clone_needs(projec
     store = tmp_path / "store"
     store.mkdir()
     project.graph.close()
-    with project.graph.repo.config.edit("repo") as config:
+    with project.graph.repo.config.edit("local") as config:
         config["remote"]["shared"] = {"url": str(store)}
         config["core"]["remote"] = "shared"
     project.graph = Graph(project.root, lambda _: None)
@@ -386,8 +386,10 @@ def test_the_remote_is_freed_only_when_asked_and_keeps_what_a_clone_needs(projec
     assert gc.free(project.graph, project.plan(with_remote=True), ONE, with_remote=True) > 0
     assert there[served].exists() and not there[dropped].exists()
 
+    project.graph.close()
     shutil.rmtree(project.root / ".dvc/cache")
     shutil.rmtree(project.root / "models/selected")
+    project.graph = Graph(project.root, lambda _: None)
     assert remote.pull(project.root, project.graph.repo).missing == ()
     assert project.is_up_to_date()
 

@@ -128,6 +128,7 @@ def test_what_one_machine_has_run_another_one_takes_from_the_run_cache(
     assert there.runs() == []
     assert there.read("dvc.lock") == here.read("dvc.lock")
     assert there.is_clean()
+    assert len(list((there.root / ".regraft/runs").iterdir())) == 1  # for `regraft gc`
 
 
 def test_only_what_has_other_inputs_is_run(here: Machine, there: Machine) -> None:
