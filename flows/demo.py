@@ -154,8 +154,6 @@ def _params(own: Mapping[str, Any], candidates: Sequence[str]) -> dict[str, Any]
     read = {candidate["features"] for candidate in made["candidates"].values()}
     read.add((made["retrain"].get("drift") or {}).get("features"))
     made["features"] = {name: own["features"][name] for name in own["features"] if name in read}
-    encoders = {features["encoder"] for features in made["features"].values()} - {"none"}
-    made["encoders"] = {name: own["encoders"][name] for name in own["encoders"] if name in encoders}
     return made
 
 
