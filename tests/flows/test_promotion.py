@@ -1,5 +1,6 @@
 """Putting models into service and taking them back, in a repository with one small stage."""
 
+import io
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from dvc.repo import Repo
+from rich.console import Console
 
 import flows
 from flows import champion, history, links, promotion, summary
@@ -342,10 +344,16 @@ def test_the_history_tells_what_was_in_service_and_why(two: Project) -> None:
     assert table is not None
     cells = [list(column.cells) for column in table.columns]
     assert cells[0] == ["", "", "now"]
-    assert cells[2] == ["v0.1.0", "v0.2.0", "v0.1.0"]
-    assert cells[4][0] == "macro_f1 0.7500 on 120 rows"
-    assert cells[5] == ["promoted", "promoted in place of v0.1.0", "rolled back in place of v0.2.0"]
-    assert cells[7] == ["", "", "Too slow."]
+    assert cells[1] == ["v0.1.0", "v0.2.0", "v0.1.0"]
+    assert cells[4][0] == "macro_f1\n0.7500 on\n120 rows"
+    assert cells[5] == [
+        "promoted, by Ada",
+        "promoted in place of v0.1.0, by Ada",
+        "rolled back in place of v0.2.0, by Ada\nToo slow.",
+    ]
+    console = Console(file=io.StringIO(), width=80)
+    console.print(table)
+    assert "promoted in place of v0.1.0" in console.file.getvalue(), "it is not cut into pieces"  # type: ignore[attr-defined]
 
 
 def test_what_is_said_of_a_promotion_offers_no_way_back_that_is_not_there() -> None:

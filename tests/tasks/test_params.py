@@ -55,6 +55,10 @@ WRONG = [
     ("ingest.columns.text", ..., "ingest.columns.text: expected a value, given nothing"),
     ("retrain.drift.features", "tfidf", "retrain.drift.features: expected a feature set of kind encoder (minilm), or "
      "null, given 'tfidf'"),
+    ("retrain.policy", "ask", "retrain.policy: expected 'auto', 'approve' or 'never', given 'ask'"),
+    ("retrain.new_rows", 0, "retrain.new_rows: expected greater than or equal to 1, given 0"),
+    ("retrain.notify", "slack", "retrain.notify: expected String should match pattern "
+     "'^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$', given 'slack'"),
     ("ingest.colour", 1, "ingest.colour: expected no such key, given 1"),
     ("clean.rules.lowercase", True, "clean.rules.lowercase: expected no such key, given True"),
     ("clean.split.validation", 0.7, "clean.split.validation: expected less than 0.5, given 0.7"),
