@@ -45,11 +45,14 @@ def _run_name() -> str:
 
 @flow(name="pipeline", flow_run_name=_run_name, validate_parameters=True)
 def pipeline(
-    targets: Annotated[list[str] | None, Field(description="Stages or items to bring up to date; none: all.")] = None,
-    workers: Annotated[int | None, Field(ge=1, description="How many run side by side; none: by processors.")] = None,
-    force: Annotated[bool, Field(description="Run even what has not changed.")] = False,
+    targets: list[str] | None = None, workers: Annotated[int | None, Field(ge=1)] = None, force: bool = False
 ) -> dict[str, str]:
     """Brings the stages of `dvc.yaml` up to date, as `dvc repro` would, and returns how each came to be so.
+
+    Args:
+        targets: stages or items to bring up to date; none: all.
+        workers: how many run side by side; none: by processors.
+        force: run even what has not changed.
 
     Raises:
         PipelineFailed: if a stage fails; those that do not need it are finished first.

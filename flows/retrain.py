@@ -36,22 +36,21 @@ def _run_name() -> str:
 
 @flow(name="retrain", flow_run_name=_run_name, validate_parameters=True)
 def retrain(
-    force: Annotated[bool, Field(description="Retrain even if nothing speaks for it.")] = False,
-    reason: Annotated[str | None, Field(description="Why it is asked for, in your own words; is recorded.")] = None,
-    policy: Annotated[
-        Policy | None,
-        Field(
-            description="What to do with a better model. auto: put it into service; approve: ask a person; never: only "
-            "record it; none: as retrain.policy of params.yaml says."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None, Field(ge=1, description="How many stages run side by side; none: by processors.")
-    ] = None,
+    force: bool = False,
+    reason: str | None = None,
+    policy: Policy | None = None,
+    workers: Annotated[int | None, Field(ge=1)] = None,
 ) -> dict[str, Any]:
     """Looks whether there is reason to retrain; if so, makes what is due, judges it and follows the policy.
 
     Without a reason it ends within seconds. Every run writes its decision to `reports/decision.json`.
+
+    Args:
+        force: retrain even if nothing speaks for it.
+        reason: why it is asked for, in your own words; is recorded.
+        policy: what to do with a better model. auto: put it into service; approve: ask a person; never: only record
+            it; none: as `retrain.policy` of params.yaml says.
+        workers: how many stages run side by side; none: by processors.
 
     Returns:
         The decision.

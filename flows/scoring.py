@@ -3,12 +3,11 @@
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from pydantic import Field
 
 from flows import batch_summary, champion, workspace
 from flows.batch import Batch
@@ -44,16 +43,12 @@ class FilesFailed(RegraftError):
 
 
 @flow(name="score", flow_run_name="score new rows", validate_parameters=True)
-def score(
-    inputs: Annotated[
-        list[str] | None, Field(description="Files, globs or folders to score; none: those of schedule.score.inputs.")
-    ] = None,
-    rescore: Annotated[
-        bool | None,
-        Field(description="Score again what an earlier model has scored; none: as schedule.score.rescore says."),
-    ] = None,
-) -> dict[str, Any]:
+def score(inputs: list[str] | None = None, rescore: bool | None = None) -> dict[str, Any]:
     """Scores the rows of new files that have no answer yet, with the champion, and returns what was done.
+
+    Args:
+        inputs: files, globs or folders to score; none: those of `schedule.score.inputs`.
+        rescore: score again what an earlier model has scored; none: as `schedule.score.rescore` says.
 
     Raises:
         BadInput: if `params.yaml` does not say what to score and where to write, or there is no model.

@@ -69,6 +69,7 @@ def _deployment(flow: Any, timing: Timing, name: str, root: Path) -> Any:
     from prefect.types.entrypoint import EntrypointType
     from pydantic import ValidationError
 
+    about = (flow.description or name).partition("\n\n")[0]  # what follows are arguments, which the form explains
     try:
         return flow.to_deployment(
             DEPLOYMENT,
@@ -76,7 +77,7 @@ def _deployment(flow: Any, timing: Timing, name: str, root: Path) -> Any:
             paused=timing.paused,
             # What is due while a run is at work would find nothing to do after it.
             concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
-            description=f"{' '.join((flow.description or name).split())}\n\nOf the workspace `{root.name}`.",
+            description=f"{' '.join(about.split())}\n\nOf the workspace `{root.name}`.",
             tags=["regraft", root.name],
             entrypoint_type=EntrypointType.MODULE_PATH,  # which needs no copy of the code
         )

@@ -38,10 +38,16 @@ def test_by_default_it_retrains_at_night_one_run_at_a_time() -> None:
 
 
 def test_parameters_are_explained_in_the_form_of_the_ui() -> None:
-    for one in deployments({"score": SCORE}).values():
-        properties = one._parameter_openapi_schema.properties
-        assert properties
-        assert all(entry.get("description") for entry in properties.values()), one.full_name
+    """Prefect takes the words from docstrings alone; those of `Field(description=...)` it drops."""
+    from flows.pipeline import pipeline
+
+    made = deployments({"score": SCORE})
+    schemas = [pipeline.parameters, *(one._parameter_openapi_schema for one in made.values())]
+    for schema in schemas:
+        assert schema.properties
+        for name, entry in schema.properties.items():
+            assert entry.get("description"), name
+    assert all("Args:" not in one.description for one in made.values())
 
 
 def test_scoring_comes_with_its_own_times() -> None:
