@@ -75,4 +75,4 @@ MIXTURES = {name: (name,) for name in PARTS if "seed" not in name} | {
 """The parts of each mixture, which count the same."""
 
 BASELINE = "frozen"
-CHOSEN = "frozen + r-drop"
+CHOSEN = "frozen + r-drop, named"
