@@ -73,7 +73,7 @@ def started(folder: Path) -> Iterator[Site]:
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_until(lambda: process.poll() is not None or _answers(site), 600)
+        wait_until(lambda: process.poll() is not None or _answers(site), 900)
         assert process.poll() is None, (folder / "server.log").read_text()
         yield site
     finally:

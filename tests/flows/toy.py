@@ -68,7 +68,7 @@ TASKS = {
             return parse(Params, load(root / PARAMS))
         """,
 }
-_CAPTURED: Any = {"capture_output": True, "text": True, "timeout": 120}
+_CAPTURED: Any = {"capture_output": True, "text": True, "timeout": 900}
 ALL = ["gather", "scale@one", "scale@two", "scale@three", "total"]
 
 
