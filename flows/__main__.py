@@ -296,8 +296,9 @@ def gc(
     from flows.retention import policy
     from flows.workspace import find, held
 
-    console, root = Console(), find(Path.cwd())
-    with _errors("regraft gc"), chdir(root), held(root, wait):
+    console = Console()
+    with _errors("regraft gc"), chdir(find(Path.cwd())), held(Path.cwd(), wait):
+        root = Path.cwd()
         graph, keep = Graph(root, lambda text: console.print(text, highlight=False)), policy(root, keep_runs, keep_best)
         try:
             plan = collection.plan(graph, keep, with_remote=remote, own_cache=own_cache)

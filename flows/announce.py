@@ -1,6 +1,5 @@
 """Hands on what a running stage says: to the terminal, and to its Prefect task run."""
 
-import contextlib
 import json
 import time
 from typing import Any, cast
@@ -8,6 +7,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from flows.artifacts import patient
 from flows.display import Display, progress_text
 from tasks.progress import MARK
 
@@ -26,6 +26,7 @@ class Announcer:
     def __init__(self, name: str, logger: Any, display: Display) -> None:
         self._name, self._logger, self._display = name, logger, display
         self._artifacts: dict[str, UUID] = {}
+        self._lost = False
         self._told = time.monotonic()
 
     def line(self, text: str) -> bool:
@@ -52,14 +53,20 @@ class Announcer:
             self._logger.info(progress_text(report))
             return
         share, text = 100.0 * report["done"] / report["total"], progress_text(report)
-        # What a person watches must not stop the work, so a server that is down is borne.
-        with contextlib.suppress(Exception):
-            known = self._artifacts.get(report["what"])
-            if known is None:
-                made = create_progress_artifact(share, description=f"{self._name}: {text}")
-                self._artifacts[report["what"]] = cast(UUID, made)  # no coroutine, as this thread runs no loop
-            else:
-                update_progress_artifact(known, share, description=f"{self._name}: {text}")
+        if self._lost:
+            return
+        # What a person watches must not stop the work, and this thread reads the stage's output: a server that is down
+        # is asked once, and not for long.
+        try:
+            with patient():
+                known = self._artifacts.get(report["what"])
+                if known is None:
+                    made = create_progress_artifact(share, description=f"{self._name}: {text}")
+                    self._artifacts[report["what"]] = cast(UUID, made)  # no coroutine, as this thread runs no loop
+                else:
+                    update_progress_artifact(known, share, description=f"{self._name}: {text}")
+        except Exception:
+            self._lost = True
 
 
 def _report(text: str) -> dict[str, Any] | None:

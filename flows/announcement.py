@@ -18,8 +18,10 @@ def tell(root: Path, record: dict[str, Any], block: str | None, say: Callable[[s
         block: the notification block that is told of all but SKIP; None for none.
         say: is told if that could not be done.
     """
-    kind = "failed" if record["failed"] or record["problems"] else _KINDS[record["decision"]]
+    kind: Kind = "failed" if record["failed"] else _KINDS[record["decision"]]
     artifacts.publish(root, record)
     events.emit(kind, root, record)
-    if block is not None and kind != "skipped":
+    if record["problems"]:  # the decision was carried out all the same, and whoever waits for it hears of it
+        events.emit("failed", root, record)
+    if block is not None and (kind != "skipped" or record["problems"]):
         notify(block, record, say)

@@ -6,6 +6,7 @@ Their keys are always the same, so that the UI shows each as a series of version
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,17 @@ def publish(root: Path, decision: Mapping[str, Any] | None) -> None:
         log.warning(f"Not all artifacts of this run could be shown: {' '.join(str(error).split())}")
 
 
-def _send(makers: Iterable[Callable[[], object]]) -> None:
+@contextmanager
+def patient() -> Iterator[None]:
+    """Meanwhile Prefect's server is asked once, for ten seconds: by default a lost one is waited for for minutes."""
     from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-    # By default Prefect waits a minute for a server that has gone, and again for the next artifact.
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _PATIENCE_SECONDS}):
+        yield
+
+
+def _send(makers: Iterable[Callable[[], object]]) -> None:
+    with patient():
         for make in makers:
             make()
 

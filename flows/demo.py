@@ -33,7 +33,7 @@ CANDIDATES = ("naive_bayes", "linear_svm", "frozen")
 _SOURCE = Path("data/source")
 _MONTHS = "helpdesk-*-*.csv"
 _CODE = ("flows", "tasks", "models/encoders/none")
-_FILES = ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+_FILES = ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/.gitignore")
 _REPORT_ONLY = ("ensembles", "students", "quantized")
 _WHO = {"user.name": "Demo", "user.email": "demo@localhost"}
 
@@ -80,6 +80,8 @@ class Demo:
             shutil.copyfile(project / name, folder / name)
         with (folder / block.PARAMS).open("w", encoding="utf-8") as file:
             YAML().dump(_params(block.load(project / block.PARAMS), candidates), file)
+        # The project's own settings may name a remote, or a cache that others share.
+        (folder / ".dvc/config").write_text("[core]\n    analytics = false\n", encoding="utf-8")
         (folder / _SOURCE).mkdir(parents=True)
         self._git("init", "--quiet")
         for key, value in _WHO.items():
@@ -150,7 +152,9 @@ def _params(own: Mapping[str, Any], candidates: Sequence[str]) -> dict[str, Any]
     """The project's parameters with these candidates alone, and what they need."""
     made: dict[str, Any] = {**own, **{key: {} for key in _REPORT_ONLY}}
     made["candidates"] = {name: own["candidates"][name] for name in candidates}
-    made["retrain"] = {**(own.get("retrain") or {}), "policy": "auto"}
+    # Nothing of the demo leaves its folder: neither models nor messages.
+    alone = {"policy": "auto", "pull": False, "push": False, "commit": False, "notify": None}
+    made["retrain"] = {**(own.get("retrain") or {}), **alone}
     read = {candidate["features"] for candidate in made["candidates"].values()}
     read.add((made["retrain"].get("drift") or {}).get("features"))
     made["features"] = {name: own["features"][name] for name in own["features"] if name in read}

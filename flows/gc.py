@@ -197,7 +197,8 @@ def _checkpoints(graph: Graph) -> Iterator[Entry]:
     due = {name.partition("@")[2] for name, finding in findings.items() if finding.due}
     for fan in sorted({item.stage for name, item in items.items() if "@" in name}):
         for folder in sorted((graph.root / _CHECKPOINTS / fan).glob("*")):
-            if folder.name not in due:
+            # An adapted encoder goes on from the end of its training, whenever it is due again.
+            if folder.name not in due and not (fan == "adapt" and f"adapt@{folder.name}" in items):
                 yield _measured(folder)
 
 

@@ -117,7 +117,9 @@ def _workspaces(root: Path) -> Iterator[Path]:
     """This workspace, and others that share its cache."""
     yield root
     yield from (folder for folder in [root / ladder_workspace.FOLDER] if folder.is_dir())
-    yield from (path.parent for path in sorted((root / _EXPERIMENTS).glob("*/.dvc")) if path.is_dir())
+    experiments = root / _EXPERIMENTS  # those of `dvc exp run --temp` lie one level deeper
+    found = [*experiments.glob("*/.dvc"), *experiments.glob("standalone/*/.dvc")]
+    yield from (path.parent for path in sorted(found) if path.is_dir())
 
 
 def _is_busy(folder: Path) -> bool:

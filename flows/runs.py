@@ -29,12 +29,14 @@ class Candidate:
         metric: that it was chosen by.
         value: of that metric.
         names: the hashes of the outputs of its items.
+        model: those of them that are the model itself.
     """
 
     name: str
     metric: str
     value: float
     names: frozenset[str]
+    model: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ def record(root: Path) -> None:
         entry = {
             "ended": run.ended.isoformat(),
             "names": sorted(run.names),
-            "candidates": [{**vars(one), "names": sorted(one.names)} for one in run.candidates],
+            "candidates": [
+                {**vars(one), "names": sorted(one.names), "model": sorted(one.model)} for one in run.candidates
+            ],
         }
         with suppress(OSError):
             write_json(root / FOLDER / f"{run.key}.json", entry)
@@ -112,7 +116,7 @@ def best(runs: list[Run], count: int) -> list[Candidate]:
     from tasks.scores import LOWER_IS_BETTER
 
     metric = next((one.metric for run in runs for one in run.candidates), None)
-    found = {one.names: one for run in reversed(runs) for one in run.candidates if one.metric == metric}
+    found = {one.model or one.names: one for run in reversed(runs) for one in run.candidates if one.metric == metric}
     sign = 1 if metric in LOWER_IS_BETTER else -1
     return sorted(found.values(), key=lambda one: (sign * one.value, one.name, sorted(one.names)))[:count]
 
@@ -128,7 +132,8 @@ def _blob(registry: Registry, commit: str) -> bytes:
 def _read(path: Path) -> Run:
     entry = read_json(path)
     candidates = (
-        Candidate(one["name"], one["metric"], one["value"], frozenset(one["names"])) for one in entry["candidates"]
+        Candidate(one["name"], one["metric"], one["value"], frozenset(one["names"]), frozenset(one.get("model", ())))
+        for one in entry["candidates"]
     )
     return Run(path.stem, datetime.fromisoformat(entry["ended"]), frozenset(entry["names"]), tuple(candidates))
 
@@ -145,6 +150,7 @@ def _candidates(root: Path) -> Iterator[Candidate]:
     selection = read_json(file)
     for candidate in selection.get("candidates") or []:
         name, value = candidate["name"], candidate["validation"].get(selection["metric"])
-        own = [md5 for item, made in outs.items() if item.partition("@")[2] == name for md5 in made.values()]
+        own = {path: md5 for item, made in outs.items() if item.partition("@")[2] == name for path, md5 in made.items()}
         if value is not None and own:
-            yield Candidate(name, selection["metric"], float(value), frozenset(own))
+            model = frozenset(md5 for path, md5 in own.items() if path.startswith("models/"))
+            yield Candidate(name, selection["metric"], float(value), frozenset(own.values()), model)

@@ -7,8 +7,12 @@ from typing import Any
 
 HIDDEN = "***"
 
-_NAMES = re.compile(r"secret|token|passw|passphrase|credential|access_key|account_key|api_key|connection_string", re.I)
+_NAMES = re.compile(
+    r"secret|token|passw|passphrase|credential|access_key|account_key|api_key|connection_string|auth_string", re.I
+)
 """Of settings and environment variables that hold a secret."""
+_FILES = ("FILE", "PATH", "DIR")
+"""End the names of those that name a file instead, such as `AWS_WEB_IDENTITY_TOKEN_FILE`: a message may need to."""
 _SHORTEST = 6  # a shorter value would take innocent words out of a message
 _IN_QUERIES = r"signature|token|credential|secret|sig|key|accesskeyid"
 _PATTERNS = (
@@ -33,7 +37,7 @@ def redacted(text: str, config: Mapping[str, Any] | None = None) -> str:
 
 def _of_environment() -> Iterator[str]:
     for name, value in os.environ.items():
-        if _NAMES.search(name) and _is_secret(value):
+        if _NAMES.search(name) and not name.upper().endswith(_FILES) and len(value) >= _SHORTEST:
             yield value
 
 
@@ -41,10 +45,5 @@ def _of_settings(node: Mapping[str, Any]) -> Iterator[str]:
     for name, value in node.items():
         if isinstance(value, Mapping):
             yield from _of_settings(value)
-        elif _NAMES.search(str(name)) and isinstance(value, str) and _is_secret(value):
-            yield value
-
-
-def _is_secret(value: str) -> bool:
-    # `AWS_WEB_IDENTITY_TOKEN_FILE` and its like name a file, which a message may need to name too.
-    return len(value) >= _SHORTEST and not value.startswith(("/", "."))
+        elif _NAMES.search(str(name)) and not str(name).upper().endswith(_FILES) and len(str(value)) >= _SHORTEST:
+            yield str(value)

@@ -68,6 +68,8 @@ class Store:
     def remove_runs(self, entries: Iterable[Entry]) -> None:
         """Removes entries of the run cache. A folder of them goes as a whole, as DVC breaks on one that is empty."""
         paths = [entry.path for entry in entries]
+        if not paths:
+            return
         if self._odb.fs.protocol != "local":
             self._odb.fs.remove(paths)
             return

@@ -19,7 +19,8 @@ def test_the_demo_s_parameters_hold_and_promote_by_themselves() -> None:
     check_tree(made)
     assert list(made["candidates"]) == list(demo.CANDIDATES)
     assert set(made["features"]) == {own["candidates"][name]["features"] for name in demo.CANDIDATES}
-    assert made["retrain"] == {**own["retrain"], "policy": "auto"}
+    alone = {"policy": "auto", "pull": False, "push": False, "commit": False, "notify": None}
+    assert made["retrain"] == {**own["retrain"], **alone}, "nothing leaves the folder"
 
 
 class Recorded(demo.Demo):

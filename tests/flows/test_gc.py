@@ -301,9 +301,10 @@ def test_dvc_at_work_stops_it(project: Project) -> None:
     project.run("one")
     project.run("two")
     entry = {"pid": os.getpid(), "cmd": "dvc repro"}
-    folder = project.root / ".dvc/tmp/exps/some"
-    (folder / ".dvc/tmp").mkdir(parents=True)
-    for table in (project.root / ".dvc/tmp/rwlock", folder / ".dvc/tmp/rwlock"):
+    others = [project.root / ".dvc/tmp/exps" / name for name in ("some", "standalone/tmp1")]
+    for folder in others:
+        (folder / ".dvc/tmp").mkdir(parents=True)
+    for table in (folder / ".dvc/tmp/rwlock" for folder in (project.root, *others)):
         table.write_text(json.dumps({"write": {"/some/file": entry}}))
         os.utime(table, (2**31, 2**31))  # later than this process began, as it would be
         with pytest.raises(InUse, match=r"a command of DVC is at work here\. Nothing was freed"):
