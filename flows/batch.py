@@ -1,22 +1,22 @@
 """Batch scoring: the rows of new files that have no answer yet, answered part by part; memory does not grow."""
 
 import hashlib
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from flows import champion
+from flows import champion, due
 from flows import part as parts
+from flows.due import Due
 from flows.part import Part, writing_part
 from flows.score import Scorer, answer, in_use, read_options, with_answer
-from flows.scored import Scored, Stamp
+from flows.scored import Scored
 from tasks.errors import BadInput
 from tasks.files import read_json, sha256
 from tasks.ingest.params import IngestParams
-from tasks.ingest.places import Place, find
+from tasks.ingest.places import Place
 from tasks.ingest.raw import Item, RawRecord, Rejection
 from tasks.ingest.readers import Reading
 from tasks.retraining.schedule_params import ScoreTiming
@@ -25,23 +25,6 @@ MODEL = "model"
 """The column that says which model has answered."""
 _CARD = "README.md"  # tells of the selection, and so changes while the model does not
 _CHUNK = 1024  # rows; memory holds one chunk at a time
-
-
-@dataclass(frozen=True)
-class Due:
-    """What there is to look at.
-
-    Attributes:
-        places: files that may hold rows without an answer.
-        unchanged: files that are as they were when all their rows had one.
-        settling: files that have changed so lately that they may still be being written.
-        missing: inputs that stand for no file.
-    """
-
-    places: tuple[Place, ...]
-    unchanged: int
-    settling: tuple[str, ...]
-    missing: tuple[str, ...]
 
 
 @dataclass
@@ -68,64 +51,59 @@ class Batch:
         return self.root / self.timing.output
 
     @cached_property
+    def _used(self) -> Path:
+        """Where the model lies that answers in this run, even if another one is promoted meanwhile."""
+        return (self.root / in_use(self.root)).resolve()
+
+    @cached_property
     def scorer(self) -> Scorer:
         """The model; it is loaded when the first row wants it.
 
         Raises:
             BadInput: if there is none.
         """
-        return Scorer(self.root)
+        return Scorer(self.root, self._used)
 
     @cached_property
     def model(self) -> str:
         """The name of the model: its version, or what its files hash to as long as it has none."""
-        return model_name(self.root)
+        return model_name(self._used)
 
     @property
     def _only(self) -> str | None:
         return self.model if self.rescore else None
 
     def due(self, inputs: Sequence[str]) -> Due:
-        """The files of `inputs` that have to be read.
-
-        Raises:
-            TransientError: if a remote place does not answer.
-        """
-        places: dict[str, Place] = {}
-        settling, missing, unchanged, now = [], [], 0, time.time_ns()
-        for one in inputs:
-            try:
-                found = find(one, self.root)
-            except BadInput:  # what a schedule waits for may not have come yet
-                missing.append(one)
-                continue
-            for place in found:
-                stamp = _stamp(place)
-                if place.name in places or place.name in settling:
-                    continue
-                if stamp is not None and now - stamp[1] < self.timing.settle_seconds * 1e9:
-                    settling.append(place.name)
-                elif stamp is not None and self.scored.unchanged(place.name, stamp, self._only):
-                    unchanged += 1
-                else:
-                    places[place.name] = place
-        return Due(tuple(places.values()), unchanged, tuple(settling), tuple(missing))
+        """The files of `inputs` that have to be read."""
+        return due.look(
+            inputs,
+            self.root,
+            self.folder,
+            self.timing.settle_seconds,
+            lambda name, stamp: self.scored.unchanged(name, stamp, self._only),
+        )
 
     def score(self, place: Place) -> int:
         """Writes the answers for the rows of a file that have none yet; returns how many rows these are.
+
+        A file that has been moved away since it was found has none.
 
         Raises:
             BadInput: if the file cannot be read, there is no model, or rows do not fit the format of the output.
             TransientError: if the device or a remote place failed in a way that may pass.
         """
-        stamp = _stamp(place)  # before it is read: what comes in meanwhile is for the next run
+        try:
+            stamp = due.stamp(place)  # before it is read: what comes in meanwhile is for the next run
+        except FileNotFoundError:
+            return 0
         self.scored.begin()
         items = self._new(place)
         rows = 0
         while first := list(islice(items, min(_CHUNK, self.timing.part_rows))):
             rows += self._part(place, first, items)
         if stamp is not None:
-            self.scored.finished(place.name, stamp, self.model)
+            # Only if all rows were asked for has this model answered all; else earlier ones may have answered some.
+            self.scored.finished(place.name, stamp, self.model if self.rescore else "")
         return rows
 
     def _new(self, place: Place) -> Iterator[tuple[Item, bytes]]:
@@ -159,20 +137,15 @@ class Batch:
         part.see([digest for _, digest in chunk])
 
 
-def model_name(root: Path) -> str:
-    """The version of the champion; of a model that was only selected, what its files hash to."""
-    folder = (root / in_use(root)).resolve()
+def model_name(folder: Path) -> str:
+    """The version of the champion; of a model that was only selected, what its files hash to.
+
+    Args:
+        folder: of the model.
+    """
     note = folder / champion.NOTE
     if note.is_file():
         return str(read_json(note)["version"])
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _CARD)
     listed = "".join(f"{path.relative_to(folder).as_posix()} {sha256(path)}\n" for path in files)
     return f"selected-{hashlib.sha256(listed.encode()).hexdigest()[:12]}"
-
-
-def _stamp(place: Place) -> Stamp | None:
-    """None for what is on no disk here, which is read each time."""
-    if place.url or place.hub:
-        return None
-    found = Path(place.path).stat()
-    return found.st_size, found.st_mtime_ns

@@ -26,7 +26,7 @@ def write(
         settling: files that were left for the next run.
         failed: why a file could not be scored, by its name.
     """
-    before = int(read_json(folder / FILE)["last_part"]) if (folder / FILE).is_file() else 0
+    before = last_part(folder)
     notes = {number: parts.read(folder, number) for number in parts.numbers(folder) if number > before}
     counts = {name: sum(int(note[name]) for note in notes.values()) for name in _COUNTS}
     labels: Counter[str] = Counter()
@@ -47,6 +47,11 @@ def write(
     }
     write_json(folder / FILE, summary)
     return summary
+
+
+def last_part(folder: Path) -> int:
+    """The highest number of a part that a summary has told of, even if that part was moved away since; 0 for none."""
+    return int(read_json(folder / FILE)["last_part"]) if (folder / FILE).is_file() else 0
 
 
 def distance(now: Mapping[str, int], before: Mapping[str, int]) -> float | None:

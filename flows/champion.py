@@ -35,7 +35,7 @@ def sync(root: Path, repo: Any) -> str | None:
         if (root / FOLDER).is_symlink():
             (root / FOLDER).unlink()
         return None
-    if _present(root) != champion.version:
+    if present(root) != champion.version:
         fetch(root, repo, champion.version)
         show(root, champion.version)
     return champion.version
@@ -101,12 +101,13 @@ def show(root: Path, version: str) -> None:
 
 def stored(root: Path) -> dict[str, Path]:
     """The folder of each version in the store but the one that is shown."""
-    shown = _present(root)
+    shown = present(root)
     folders = {path.parent.name: path.parent for path in (root / _STORE).glob(f"[!.]*/{NOTE}")}
     return {version: folder for version, folder in sorted(folders.items()) if version != shown}
 
 
-def _present(root: Path) -> str | None:
+def present(root: Path) -> str | None:
+    """The version whose files `models/champion/` holds; None if it holds none."""
     note = root / FOLDER / NOTE
     return str(read_json(note)["version"]) if note.is_file() else None
 

@@ -36,6 +36,7 @@ class Scorer:
 
     Args:
         root: the workspace.
+        folder: of the model; none: of the one in use.
 
     Attributes:
         thresholds: below which the model abstains; None if it has none.
@@ -45,10 +46,10 @@ class Scorer:
         BadInput: if no model was selected yet.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, folder: Path | None = None) -> None:
         resources = compute.read(root)
         # Where the link leads now: a promotion meanwhile must not mix two models.
-        folder = (root / in_use(root)).resolve()
+        folder = (folder or root / in_use(root)).resolve()
         self._model = model.load(folder, resources.threads, resources.device)
         self._rules = Rules.model_validate(read_json(folder / CLEANING))
         asked = thresholds.read(folder)

@@ -1,7 +1,8 @@
 """What has been scored already: an index (SQLite) of the parts that lie in an output folder.
 
 The parts are the truth; the index only makes it quick to ask. A part that was written when a run was killed is taken in
-by the next run, and an index that is lost or damaged is made anew. So no row is scored twice, and none is lost.
+by the next run, and an index that is lost or damaged is made anew. So no row is scored twice, and none is lost. Of
+parts that were moved away only the index knows: if it is lost too, their rows are scored once more, under new numbers.
 """
 
 import contextlib
@@ -12,7 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from flows import batch_summary
 from flows import part as parts
+from tasks.errors import BadInput
 from tasks.files import remove
 
 INDEX = ".index.sqlite"
@@ -38,19 +41,35 @@ class Scored:
 
     Args:
         folder: of the parts; is made if it is not there.
+
+    Raises:
+        BadInput: if the index cannot be read or written now, though it is not damaged.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        with self._usable():
+            try:
+                self._db = self._opened()
+            except sqlite3.OperationalError:
+                raise  # locked, a full disk and the like: no damage, and a new index would not know of parts moved away
+            except sqlite3.DatabaseError:
+                for name in (INDEX, f"{INDEX}-journal"):
+                    remove(folder / name)
+                self._db = self._opened()
         try:
-            self._db = self._opened()
-        except sqlite3.DatabaseError:
-            for name in (INDEX, f"{INDEX}-journal"):
-                remove(folder / name)
-            self._db = self._opened()
+            self._take_in()
+        except BaseException:
+            self._db.close()
+            raise
+        # A new index knows of no part that was moved away, but the summary tells of them.
+        self._told = batch_summary.last_part(folder)
+
+    def _take_in(self) -> None:
+        """Adds the parts that are there and not in the index."""
         known = {number for (number,) in self._db.execute("SELECT number FROM parts")}
-        for number in parts.numbers(folder):
+        for number in parts.numbers(self._folder):
             if number not in known:
                 self.add(number)
 
@@ -75,7 +94,7 @@ class Scored:
     def next_number(self) -> int:
         """The number of the next part: one that none ever had, even if parts were moved away since."""
         (last,) = self._db.execute("SELECT coalesce(max(number), 0) FROM parts").fetchone()
-        return int(last) + 1
+        return max(int(last), self._told) + 1
 
     def unchanged(self, source: str, stamp: Stamp, model: str | None) -> bool:
         """Whether a file is as it was when all of it had been scored.
@@ -91,7 +110,11 @@ class Scored:
         return found is not None and (found[0], found[1]) == stamp and model in (None, found[2])
 
     def finished(self, source: str, stamp: Stamp, model: str) -> None:
-        """Notes that all of a file has been scored."""
+        """Notes that all of a file has been scored.
+
+        Args:
+            model: that has answered each of its rows; empty where it need not be one and the same.
+        """
         with self._transaction():
             self._db.execute("REPLACE INTO files VALUES (?, ?, ?, ?)", (self._id(source), *stamp, self._id(model)))
 
@@ -137,11 +160,21 @@ class Scored:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN")
+        with self._usable():
+            self._db.execute("BEGIN")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Turns what keeps a sound index from being used into an error that says so."""
         try:
             yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
+        except sqlite3.OperationalError as error:
+            place, fix = str(self._folder / INDEX), "Mend that, then run again."
+            raise BadInput(place, "an index that can be written", str(error), fix) from None

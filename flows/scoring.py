@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from flows import batch_summary, champion, workspace
 from flows.batch import Batch
 from flows.registry import Registry
-from flows.score import CHAMPION, SELECTED, in_use
+from flows.score import SELECTED, in_use
 from flows.scored import Scored
 from tasks import block, model
 from tasks.block import PARAMS
@@ -52,7 +52,7 @@ def score(inputs: list[str] | None = None, rescore: bool | None = None) -> dict[
 
     Raises:
         BadInput: if `params.yaml` does not say what to score and where to write, or there is no model.
-        FilesFailed: if files cannot be used; all others are scored first.
+        FilesFailed: if files or inputs cannot be used; all others are scored first.
         WorkspaceBusy: if another run is scoring here.
     """
     logger = get_run_logger()
@@ -65,7 +65,7 @@ def score(inputs: list[str] | None = None, rescore: bool | None = None) -> dict[
         due = job.due(inputs or timing.inputs)
         for name in due.missing:
             logger.info(f"{name}: there is no such file yet")
-        failures = _score_files(job, due.places)
+        failures = {**due.failed, **_score_files(job, due.places)}
         summary = batch_summary.write(root, job.folder, due.unchanged, due.settling, failures)
     logger.info(
         f"{summary['rows']:,} new rows scored; {summary['rejected']:,} could not be read; {due.unchanged} files had "
@@ -120,14 +120,13 @@ def _timing(root: Path) -> ScoreTiming:
 
 
 def _bring_champion(root: Path, logger: Any) -> None:
-    """Fetches the model in service where it is not here, as in a fresh clone.
+    """Fetches the model in service where it is not here, as in a fresh clone, or where an earlier one is.
 
     Raises:
-        BadInput: if there is no model at all.
+        BadInput: if there is no model at all, or the files of the one in service cannot be had.
     """
-    if (root / CHAMPION / model.CARD).is_file():
-        return
-    if _appointed(root):
+    version = _appointed(root)
+    if version is not None and version != champion.present(root):
         from flows import promotion
 
         with workspace.held(root, wait=True, say=logger.info), promotion.opened(root) as repo:
@@ -137,9 +136,10 @@ def _bring_champion(root: Path, logger: Any) -> None:
         raise BadInput(str(SELECTED), "a model to score with", "none", fix)
 
 
-def _appointed(root: Path) -> bool:
-    """Whether some model is in service."""
+def _appointed(root: Path) -> str | None:
+    """The version of the model in service; None without one."""
     try:
-        return Registry(root).champion() is not None
+        appointed = Registry(root).champion()
     except BadInput:  # there is no git repository, and so no version
-        return False
+        return None
+    return appointed.version if appointed else None

@@ -60,7 +60,8 @@ class ScoreTiming(Timing):
     """Files, globs or folders, in any form that ingest reads; paths start from the project's folder."""
 
     output: str = Field(min_length=1)
-    """Folder of the answers; keep it from run to run, as it says what was scored already."""
+    """Folder of the answers; keep it from run to run, as it says what was scored already. What lies in it is never an
+    input."""
 
     format: Literal["jsonl", "csv", "tsv", "parquet"] = "jsonl"
     """Of the answers. Only in jsonl may the rows of one input differ in their columns."""

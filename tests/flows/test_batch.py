@@ -1,7 +1,9 @@
 """Batch scoring: each row is answered once, whatever comes in between."""
 
+import functools
 import json
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows import batch, batch_summary
+from flows import batch, batch_summary, champion
 from flows import part as parts
 from flows.batch import Batch
 from flows.output import Row
@@ -20,6 +22,7 @@ from tasks.embed import stage as embed
 from tasks.errors import BadInput
 from tasks.finetune import stage as finetune
 from tasks.ingest.params import IngestParams
+from tasks.ingest.places import Place
 from tasks.records import Record
 from tasks.retraining.schedule_params import ScoreTiming
 from tasks.rules import Rules
@@ -69,13 +72,18 @@ def scored(root: Path, rescore: bool = False, **options: Any) -> dict[str, Any]:
     with Scored(root / timing.output) as index:
         job = Batch(root, timing, block.read(root, "ingest", IngestParams), index, rescore)
         due = job.due(timing.inputs)
-        failed = {}
+        failed = dict(due.failed)
         for place in due.places:
             try:
                 job.score(place)
             except BadInput as error:
                 failed[place.name] = str(error)
         return batch_summary.write(root, job.folder, due.unchanged, due.settling, failed)
+
+
+def named(root: Path) -> str:
+    """The name of the selected model."""
+    return batch.model_name(root / "models/selected")
 
 
 def put(root: Path, name: str, texts: list[str], first: int = 0) -> Path:
@@ -100,7 +108,7 @@ def test_each_row_is_answered_by_the_model_once(root: Path, run: Run) -> None:
     assert [row["message"] for row in out] == TEXTS
     saved = model.load(root / "models/selected", threads=1)
     assert [row["predicted"] for row in out] == [saved.labels[one] for one in saved.predict_proba(TEXTS).argmax(1)]
-    assert {row["model"] for row in out} == {batch.model_name(root)}
+    assert {row["model"] for row in out} == {named(root)}
     assert (summary["rows"], summary["files"]) == (30, {"inbox/a.csv": 20, "inbox/b.csv": 10})
     assert run()["rows"] == 0
     assert len(answered(root)) == 30
@@ -181,24 +189,104 @@ def test_a_part_that_was_moved_away_is_not_scored_again(root: Path, run: Run) ->
     assert (run()["rows"], run()["last_part"]) == (1, 2)
 
 
+def test_an_index_made_anew_gives_no_number_twice(root: Path, run: Run) -> None:
+    """Its part would be taken for one that was summed up, and overwrite the other where parts are moved to."""
+    put(root, "a.csv", TEXTS)
+    run(part_rows=10)
+    for number in (1, 2, 3):
+        shutil.rmtree(root / f"scored/00000{number}")
+    (root / "scored" / INDEX).write_bytes(b"no data base")
+    put(root, "a.csv", TEXTS[:4])
+    summary = run()
+    assert (summary["parts"], summary["rows"], summary["last_part"]) == ([4], 4, 4)
+
+
+def test_an_index_that_is_locked_is_not_taken_for_damaged(
+    root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root, "a.csv", TEXTS)
+    run()
+    shutil.rmtree(root / "scored/000001")  # of which only the index knows
+    put(root, "a.csv", [*TEXTS, "payslip tax"])
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, timeout=0))
+    other = sqlite3.connect(root / "scored" / INDEX, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(BadInput, match=r"\.index\.sqlite: expected an index that can be written, found .*locked"):
+        run()
+    other.close()
+    assert run()["rows"] == 1
+
+
+def test_an_index_that_cannot_be_written_any_more_is_named(root: Path) -> None:
+    with Scored(root / "scored") as index:
+        index._db.execute("PRAGMA query_only = ON")
+        with pytest.raises(BadInput, match=r"an index that can be written, found .*readonly"):
+            index.finished("a.csv", (1, 2), "")
+
+
 def test_another_model_answers_new_rows_alone_unless_asked(root: Path, run: Run) -> None:
     put(root, "a.csv", TEXTS[:5])
     run()
-    first = batch.model_name(root)
+    first = named(root)
     (root / "models/selected/notes.txt").write_text("another one")
     put(root, "b.csv", TEXTS[5:8])
     assert run()["rows"] == 3
     assert run(rescore=True)["rows"] == 5  # b.csv has its answers already
     assert run(rescore=True)["rows"] == 0
-    assert Counter(row["model"] for row in answered(root)) == {first: 5, batch.model_name(root): 8}
+    assert Counter(row["model"] for row in answered(root)) == {first: 5, named(root): 8}
+
+
+def test_a_file_that_two_models_have_answered_is_scored_again_where_asked(root: Path, run: Run) -> None:
+    put(root, "a.csv", TEXTS[:5])
+    run()
+    (root / "models/selected/notes.txt").write_text("another one")
+    put(root, "a.csv", TEXTS[:8])
+    assert run()["rows"] == 3
+    assert run(rescore=True)["rows"] == 5
+    assert run(rescore=True)["unchanged_files"] == 1
+    assert Counter(row["ticket"] for row in answered(root) if row["model"] == named(root)) == {
+        f"T{number}": 1 for number in range(8)
+    }
+
+
+def test_a_promotion_meanwhile_changes_neither_the_model_nor_its_name(root: Path) -> None:
+    for version in ("v0.1.0", "v0.2.0"):
+        champion.keep(root, version, root / "models/selected")
+    (root / ".regraft/champions/v0.2.0" / model.CARD).write_text("{}")  # it could not answer
+    champion.show(root, "v0.1.0")
+    place = Place("inbox/a.csv", str(put(root, "a.csv", TEXTS[:3])))
+    timing = ScoreTiming(cron="0 * * * *", inputs=["inbox"], output="scored")
+    with Scored(root / "scored") as index:
+        job = Batch(root, timing, block.read(root, "ingest", IngestParams), index, rescore=False)
+        assert job.model == "v0.1.0"
+        champion.show(root, "v0.2.0")
+        assert job.score(place) == 3
+    assert {row["model"] for row in answered(root)} == {"v0.1.0"}
+
+
+def test_a_file_that_is_moved_away_before_its_turn_has_no_rows(root: Path) -> None:
+    timing = ScoreTiming(cron="0 * * * *", inputs=["inbox"], output="scored")
+    with Scored(root / "scored") as index:
+        job = Batch(root, timing, block.read(root, "ingest", IngestParams), index, rescore=False)
+        assert job.score(Place("inbox/a.csv", str(root / "inbox/a.csv"))) == 0
+
+
+@pytest.mark.parametrize("source", [".", "**/*.jsonl", "../project/scored"])
+def test_answers_are_no_input_even_where_they_lie_in_it(root: Path, run: Run, source: str) -> None:
+    (root / "inbox/a.jsonl").write_text('{"message": "printer jam"}\n')
+    shutil.rmtree(root / "data")  # which would be an input too
+    inputs = ["inbox/*.jsonl", source]
+    assert run(inputs=inputs, output="./inbox/../scored/")["rows"] == 1
+    summary = run(inputs=inputs, output="./inbox/../scored/")
+    assert (summary["rows"], [name for name in summary["failed_files"] if "scored" in name]) == (0, [])
 
 
 def test_the_card_of_a_selection_is_no_part_of_a_model_s_name(root: Path) -> None:
-    before = batch.model_name(root)
+    before = named(root)
     (root / "models/selected/README.md").write_text("of another run")
-    assert batch.model_name(root) == before
+    assert named(root) == before
     (root / "models/selected/champion.json").write_text('{"version": "v1.2.0"}')
-    assert batch.model_name(root) == "v1.2.0"
+    assert named(root) == "v1.2.0"
 
 
 def test_what_it_abstains_from_and_what_cannot_be_read_stand_apart(root: Path, run: Run) -> None:
