@@ -114,7 +114,7 @@ def verdict(
     """The decision, or else the verdict, in words with its reasons and the picture of the candidates."""
     lines = []
     if decision is not None:
-        lines += [f"# {decision['decision']}", *_bullets(decision.get("reasons", []))]
+        lines += [f"# {_word_of(decision)}", *_bullets(_reasons(decision))]
         lines += [*_service(decision), ""]
     if selection is not None:
         lines += ["## The last selection" if lines else f"# {selection['verdict']}: {plain(selection['winner'])}"]
@@ -146,18 +146,27 @@ def history(decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A row for each decision, the latest first."""
     made = []
     for one in reversed(decisions):
-        champion, reasons = one.get("champion") or {}, one.get("reasons") or [""]
+        champion, reasons = one.get("champion") or {}, _reasons(one)
         made.append(
             {
                 "time": str(one.get("time", ""))[:16].replace("T", " "),
-                "decision": one["decision"],
+                "decision": _word_of(one),
                 "challenger": _name(one.get("challenger")),
                 "in service before": champion.get("before") or "none",
                 "in service after": champion.get("after") or "none",
-                "because": reasons[0],
+                "because": reasons[0] if reasons else "",
             }
         )
     return made
+
+
+def _word_of(decision: Mapping[str, Any]) -> str:
+    return "failed" if decision.get("failed") else str(decision["decision"])
+
+
+def _reasons(decision: Mapping[str, Any]) -> list[str]:
+    """Why, after what went wrong once that was decided."""
+    return [*(decision.get("problems") or []), *(decision.get("reasons") or [])]
 
 
 def _test_row(one: Mapping[str, Any]) -> list[str]:

@@ -5,12 +5,12 @@ a run that was killed, or failed, is taken up by the next.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from flows.secrets import redacted
 from tasks.errors import BadInput
 from tasks.files import read_json, replacing, write_json
 
@@ -21,7 +21,6 @@ _DRAFT = FOLDER / "draft.json"
 
 Word = Literal["PROMOTE", "HOLD", "REJECT", "SKIP"]
 Record = Mapping[str, Any]
-_USER_INFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 
 @dataclass(frozen=True)
@@ -33,17 +32,18 @@ class Decision:
         reasons: sentences.
         failed: whether the run failed; then it is a HOLD that counts as none, and the next run tries again.
         problems: what went wrong after the decision, such as sending what was made.
-        trigger: `causes` (a word each) and `reasons` of retraining.
+        trigger: `causes` (a word each) and `reasons` of retraining: a sentence for each cause, then remarks.
         verdict: of the selection; None where nothing was selected.
         challenger: the name of the selected model.
         champion: the version in service `before` and `after`.
         rows: `total`, `new`, `labels` (new rows of each label that the champion does not know), `known` (which marks
-            of rows this decision knows; None for a SKIP), `state` (what the figures were worked out from).
+            of rows this decision knows; None for a SKIP), `state` (what the figures were worked out from; None where
+            not all could be).
         drift: the file with what the drift test found.
         made: what the models at hand are made of, as one hash.
         git: `commit` and `dirty` (whether files that git knows were changed), when the run began; None without git.
         pushed: whether what was made was sent to the remote; None where that was not asked for.
-        run: of Prefect, so that no run has two entries.
+        run: of Prefect, which keeps it when the run is tried again.
         time: when it was decided, ISO 8601 in UTC.
     """
 
@@ -64,21 +64,23 @@ class Decision:
     pushed: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The form in `reports/decision.json`; passwords within addresses are left out."""
+        """The form in `reports/decision.json`; secrets are left out."""
         plain: dict[str, Any] = asdict(self)
-        plain["reasons"] = [_USER_INFO.sub("***", reason) for reason in self.reasons]
-        plain["problems"] = [_USER_INFO.sub("***", problem) for problem in self.problems]
+        for sentences in (plain["reasons"], plain["problems"], plain["trigger"]["reasons"]):
+            sentences[:] = map(redacted, sentences)
         return plain
 
 
 def write(root: Path, decision: Decision) -> dict[str, Any]:
-    """Writes a decision, in place of another one of the same run, and drops the draft unless the run failed.
+    """Writes a decision, and drops the draft unless the run failed.
+
+    It takes the place of a failure or SKIP of the same run. Any other decision of it stays: it was carried out.
 
     Returns:
         What was written.
     """
     record = decision.as_json()
-    records = [one for one in history(root) if one["run"] != decision.run]
+    records = [one for one in history(root) if one["run"] != decision.run or not _is_passing(one)]
     with replacing(root / ALL) as partial:
         lines = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in [*records, record])
         partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -95,10 +97,12 @@ def history(root: Path) -> list[dict[str, Any]]:
         BadInput: if a line is none.
     """
     path = root / ALL
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         return []
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    # Not by `splitlines`, which also cuts at U+2028 and the like; JSON has these within its strings.
+    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
             record["decision"], record["run"]
@@ -109,9 +113,13 @@ def history(root: Path) -> list[dict[str, Any]]:
     return records
 
 
+def _is_passing(record: Record) -> bool:
+    return bool(record["failed"]) or record["decision"] == "SKIP"
+
+
 def judged(records: Sequence[Record]) -> Record | None:
     """The last decision that was made on a new selection; None if there was none."""
-    return next((one for one in reversed(records) if one["decision"] != "SKIP" and not one["failed"]), None)
+    return next((one for one in reversed(records) if not _is_passing(one)), None)
 
 
 def sound(records: Sequence[Record]) -> Record | None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Kind = Literal["promoted", "held", "rejected", "skipped", "failed"]
 
-_REASONS, _CHARACTERS = 20, 500  # of the decision, that go with the event: servers refuse large ones
+_REASONS, _CHARACTERS = 20, 500  # that go with the event: servers refuse large ones
 
 
 def emit(kind: Kind, root: Path, decision: Mapping[str, Any]) -> None:
@@ -24,6 +24,7 @@ def emit(kind: Kind, root: Path, decision: Mapping[str, Any]) -> None:
 
     champion = decision.get("champion") or {}
     versions = {"champion": champion.get("after"), "former-champion": champion.get("before")}
+    reasons = [*(decision.get("problems") or []), *(decision.get("reasons") or [])]
     with contextlib.suppress(Exception):
         emit_event(
             event=f"regraft.model.{kind}",
@@ -39,7 +40,8 @@ def emit(kind: Kind, root: Path, decision: Mapping[str, Any]) -> None:
             ],
             payload={
                 "decision": decision.get("decision"),
-                "reasons": [str(one)[:_CHARACTERS] for one in (decision.get("reasons") or [])[:_REASONS]],
+                "failed": bool(decision.get("failed")),
+                "reasons": [str(one)[:_CHARACTERS] for one in reasons[:_REASONS]],
                 "champion": dict(champion),
                 "challenger": decision.get("challenger"),
                 "trigger": decision.get("trigger"),

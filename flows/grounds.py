@@ -64,6 +64,7 @@ class Grounds:
             unjudged=self.unjudged,
             interrupted=self.interrupted,
             drift=new.drift,
+            untested=new.untested,
             forced=force,
             why=why,
         )
@@ -103,7 +104,9 @@ def take_up(root: Path, say: Callable[[str], None]) -> list[dict[str, Any]]:
     draft = decision.draft(root)
     if draft is None:
         return []
-    if any(one["run"] == draft.run and not one["failed"] for one in decision.history(root)):
+    # A run that is tried again keeps its id, and may have decided before it left this draft.
+    written = (one for one in decision.history(root) if one["run"] == draft.run and one["time"] >= draft.time)
+    if any(not one["failed"] for one in written):
         decision.drop_draft(root)  # it was stopped after it had written its decision
         return []
     registry = provenance.registry_of(root)
@@ -118,8 +121,8 @@ def take_up(root: Path, say: Callable[[str], None]) -> list[dict[str, Any]]:
 
 
 def _begun(draft: decision.Decision) -> tuple[str, ...]:
-    pairs = zip(draft.trigger["causes"], draft.trigger["reasons"], strict=True)
-    return tuple(reason for cause, reason in pairs if cause != "interrupted")
+    causes, reasons = draft.trigger["causes"], draft.trigger["reasons"]  # the latter end with remarks
+    return tuple(reason for place, reason in enumerate(reasons) if causes[place : place + 1] != ["interrupted"])
 
 
 def _age(registry: Registry | None, champion: Appointment | None) -> float | None:

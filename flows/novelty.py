@@ -7,14 +7,18 @@ to be had in a fresh clone too. Where they cannot be had, the rows that the last
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows import champion as champions
+from flows import hashes, remote
 from flows.decision import FOLDER, Record, judged, sound
-from flows.registry import Appointment
-from tasks.errors import BadInput
+from flows.registry import Appointment, Registry
+from flows.secrets import redacted
+from flows.stage import StageFailed
+from flows.trouble import explained
+from tasks.errors import BadInput, RegraftError
 from tasks.files import read_json, remove, replacing, sha256
 from tasks.retraining import known as knowing
 from tasks.retraining.drift_params import DriftParams
@@ -36,7 +40,8 @@ class Novelty:
         total, new: rows, and those of them that were not known.
         labels: how many are new of each label that the champion does not know.
         drift: what the drift test found; None where there was none.
-        state: a hash of all that this was worked out from.
+        state: a hash of all that this was worked out from; None where the next run is to look again.
+        untested: why drift could not be tested, as a sentence; None where it could, or was not to be.
     """
 
     judged: bool
@@ -44,7 +49,8 @@ class Novelty:
     new: int
     labels: dict[str, int]
     drift: Mapping[str, Any] | None
-    state: str
+    state: str | None
+    untested: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The form in a decision that knows no more rows than the one before."""
@@ -86,10 +92,15 @@ def find(
     news = knowing.look(path, marks)
     familiar = _familiar(root, version, window)
     labels = {} if familiar is None else {one: rows for one, rows in news.labels.items() if one not in familiar}
-    drift = None
-    if params is not None and marks is not None and news.new:
-        drift = _compared(root, marks, window, compare)
-    return Novelty(marks is not None, news.total, news.new, labels, drift, state)
+    found = Novelty(marks is not None, news.total, news.new, labels, None, state)
+    if params is None or marks is None or not news.new:
+        return found
+    try:
+        return replace(found, drift=_compared(root, marks, window, compare))
+    except StageFailed as error:  # such as for lack of memory: new rows are a reason without it
+        untested = redacted(f"Drift could not be tested: {': '.join([str(error), *error.tail[-1:]])}", repo.config)
+        say(untested)
+        return replace(found, state=None, untested=untested)
 
 
 def remember(root: Path) -> str:
@@ -128,17 +139,21 @@ class _Window:
         return path if (self._root / path).is_file() else None
 
     def _fetch(self, champion: Appointment, target: Path) -> None:
-        from dvc.exceptions import DvcException
         from dvc.fs import download
-        from dvc_data.index import DataIndexDirError
 
         try:
-            with replacing(target) as partial, self._repo.switch(champion.commit):
-                download(self._repo.dvcfs, f"/{ROWS.as_posix()}", str(partial))
-        except (DvcException, DataIndexDirError, OSError) as error:
+            with explained(champion.version, "the rows that it was made of", self._repo.config):
+                # DVC would look for a remote in the settings of that commit, which may not know of the present one.
+                text = Registry(self._root).git("show", f"{champion.commit}:./dvc.lock")
+                outs = [pair for item in hashes.outputs(text).values() for pair in item.items()]
+                remote.bring(self._repo, {name for path, name in outs if path == ROWS.as_posix()}, "these rows")
+                with replacing(target) as partial, self._repo.switch(champion.commit):
+                    download(self._repo.dvcfs, f"/{ROWS.as_posix()}", str(partial))
+        except RegraftError as error:
+            found = redacted(" ".join(str(error).split()), self._repo.config)
             self._say(
-                f"The rows that {champion.version} was made of cannot be had ({' '.join(str(error).split())}), so that "
-                "those that the last decision knew take their place."
+                f"The rows that {champion.version} was made of cannot be had ({found}), so that those that the last "
+                "decision knew take their place."
             )
             return
         for other in target.parent.glob("window-*.parquet"):

@@ -26,12 +26,14 @@ class PullResult:
         files: that came into the cache.
         runs: entries of the run cache that came.
         missing: outputs of `dvc.lock` that neither cache nor remote has.
+        renewed: data of `.dvc` files that were of an earlier state.
     """
 
     remote: str | None = None
     files: int = 0
     runs: int = 0
     missing: tuple[str, ...] = ()
+    renewed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,9 @@ class PushResult:
 def pull(root: Path, repo: Any) -> PullResult:
     """Brings what `dvc.lock` names and is missing here, and the run cache, when a remote is set.
 
-    Outputs that are not in the workspace are put there; those that are stay as they are, changed or not. What not even
-    the remote has is no error: a run makes it.
+    Outputs that are not in the workspace are put there; those that are stay as they are, changed or not. Only data of
+    `.dvc` files that are of an earlier state, which the cache keeps, give way to what git has brought: no run would
+    make that. What not even the remote has is no error: a run makes it.
 
     Args:
         root: the workspace; it is held by the caller, and the current folder.
@@ -74,10 +77,11 @@ def pull(root: Path, repo: Any) -> PullResult:
             outs = [out for out in repo.index.outs if out.use_cache and out.hash_info and out.protocol == "local"]
             absent = [out for out in outs if not out.exists]
             missing = [out for out in absent if out.changed_cache()]
-        at_hand = [out.fs_path for out in absent if out not in missing]
+            renewed = [out for out in outs if out not in absent and _is_earlier(repo, out)]
+        at_hand = [out.fs_path for out in (*absent, *renewed) if out not in missing]
         if at_hand:
             repo.checkout(targets=at_hand)
-    return PullResult(name, int(files), runs, tuple(sorted(str(out) for out in missing)))
+    return PullResult(name, int(files), runs, _names(missing), _names(renewed))
 
 
 def push(root: Path, repo: Any) -> PushResult:
@@ -106,8 +110,11 @@ def push(root: Path, repo: Any) -> PushResult:
     return PushResult(name, int(files), runs)
 
 
-def bring(repo: Any, names: set[str]) -> None:
+def bring(repo: Any, names: set[str], what: str = "the files of a model") -> None:
     """Brings files and folders into the cache, by their hashes, if it has not all of them and a remote is set.
+
+    Args:
+        what: they are, for people.
 
     Raises:
         BadInput: if the remote cannot be reached or refuses.
@@ -117,7 +124,7 @@ def bring(repo: Any, names: set[str]) -> None:
     name, cache = name_of(repo), hashes.Cache(Path(repo.cache.local.path))
     if name is None:
         return
-    with explained(address(repo, name), "the files of a model", repo.config):
+    with explained(address(repo, name), what, repo.config):
         for _ in range(2):  # lists of folders first, then what is in them
             absent = {HashInfo("md5", one) for one in cache.expanded(names) if not cache.path(one).is_file()}
             if absent:
@@ -149,6 +156,18 @@ def reach(repo: Any, name: str, first: bool) -> None:
     if not folder.is_dir():
         fix = "Mount it, or correct its address (`dvc remote modify`)."
         raise BadInput(address(repo, name), "a folder", f"no {folder}", fix)
+
+
+def _is_earlier(repo: Any, out: Any) -> bool:
+    """Whether data that a `.dvc` file names is of another state, which is not lost by bringing that one."""
+    if not out.stage.is_data_source or not out.changed_checksum() or out.changed_cache():
+        return False
+    cache = hashes.Cache(Path(repo.cache.local.path))
+    return all(cache.path(name).is_file() for name in cache.expanded([out.get_hash().value]))
+
+
+def _names(outs: list[Any]) -> tuple[str, ...]:
+    return tuple(sorted(map(str, outs)))
 
 
 def run_cache(repo: Any, name: str, command: str) -> Any:

@@ -10,7 +10,7 @@ from pydantic import Field
 from flows import session as sessions
 from flows.graph import Stopped
 from flows.pipeline import LogDisplay
-from flows.retraining import Options, Retraining
+from flows.retraining import Options, Retraining, sentence
 from flows.workspace import WorkspaceBusy
 from tasks.errors import RegraftError
 from tasks.retraining.params import Policy
@@ -81,6 +81,8 @@ def carry_out(work: Retraining) -> dict[str, Any]:
         work.record_failure(error)
         if isinstance(error, RegraftError):
             raise RetrainFailed(str(error), error) from error
+        if isinstance(error, OSError):  # such as a full disk
+            raise RetrainFailed(sentence(error), error) from error
         raise
     if record["problems"]:
         raise RetrainFailed(" ".join(record["problems"]))

@@ -5,6 +5,7 @@ it is; the next run makes it, or finds the model in service and writes it down.
 """
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,10 @@ from flows import announcement, approval, artifacts, decision, grounds, novelty,
 from flows.approval import Reply
 from flows.decision import Decision, Word
 from flows.display import Display
+from flows.graph import Graph
 from flows.grounds import Grounds
 from flows.pipeline import bring_up
+from flows.secrets import redacted
 from flows.session import Session, opened
 from flows.step import step
 from flows.trigger import Trigger, weigh
@@ -63,11 +66,12 @@ class Retraining:
         self._trigger = Trigger((), ())
         self._selection: dict[str, Any] | None = None
         self._made: str | None = None
+        self._config: Mapping[str, Any] = {}
         self._closed = False
 
     def decide(self) -> dict[str, Any]:
         """Does all of it and returns the decision as it was written."""
-        with opened(self._start, self._display, wait=self._options.wait) as session:
+        with opened(self._start, self._display, wait=self._options.wait, bring=self._pull) as session:
             settled = self._up_to_the_verdict(session)
             if settled is not None:
                 return self._close(session, settled)
@@ -81,7 +85,7 @@ class Retraining:
         """Writes down that the run failed, if that can be written at all and no decision is yet, and tells of it."""
         if self._closed:
             return
-        reason = f"The retrain failed: {_sentence(error)}"
+        reason = f"The retrain failed: {sentence(error)}"
         with contextlib.suppress(RegraftError, OSError):
             root = find(self._start)
             with held(root, wait=True, say=self._display.note):
@@ -93,16 +97,23 @@ class Retraining:
                 failed = replace(failed, failed=True, rows=None, champion=service)
                 self._tell(root, decision.write(root, failed))
 
+    def _pull(self, graph: Graph) -> None:
+        self._config = graph.repo.config
+        self._params = parameters.read(graph.root)
+        if self._params.pull:
+            pulled = step("pull", lambda: remote.pull(graph.root, graph.repo))
+            if pulled.renewed:
+                self._display.note(f"What .dvc files name was brought anew: {', '.join(pulled.renewed)}.")
+
     def _up_to_the_verdict(self, session: Session) -> Decision | None:
         """Comes to a decision; None if a person has to be asked first."""
         root = session.graph.root
-        self._params = parameters.read(root)
-        if self._params.pull:
-            step("pull", lambda: remote.pull(root, session.graph.repo))
         for record in grounds.take_up(root, self._display.note):
             self._tell(root, record)
         self._grounds = grounds.gather(session, self._params)
-        self._trigger = weigh(self._grounds.standing(self._options.force, self._options.why), self._params)
+        weighed = weigh(self._grounds.standing(self._options.force, self._options.why), self._params)
+        # From here on they go into files, logs, the server and a tag of git.
+        self._trigger = replace(weighed, reasons=tuple(map(self._harmless, weighed.reasons)))
         if not self._trigger.causes:
             return self._decision("SKIP", list(self._trigger.reasons))
         self._display.note(f"Retrains: {' '.join(self._trigger.reasons)}")
@@ -168,6 +179,7 @@ class Retraining:
 
     def _promote(self, session: Session, said: str) -> Decision:
         root = session.graph.root
+        said = self._harmless(said)
         meant = self._judged(root, "PROMOTE", said)
         decision.write_draft(root, meant)
         with session.graph.locked() as repo:
@@ -184,14 +196,16 @@ class Retraining:
             except RegraftError as error:
                 problems.append(f"dvc.lock is not committed: {error}")
         last = decision.sound(decision.history(root))
-        pushed: bool | None = last["pushed"] if last else None
-        if self._params.push and (settled.decision != "SKIP" or pushed is False):
+        pushed: bool | None = last["pushed"] if last and settled.decision == "SKIP" else None
+        # A promotion that was killed is taken up unsent.
+        if self._params.push and not pushed:
             try:
                 step("push", lambda: remote.push(root, session.graph.repo))
                 pushed = True
             except (RegraftError, OSError) as error:
                 pushed = False
-                problems.append(f"What was made was not pushed: {_sentence(error)}")
+                problems.append(f"What was made was not pushed: {sentence(error)}")
+        problems = [self._harmless(problem) for problem in problems]
         settled = replace(settled, problems=problems, pushed=pushed, time=_now())
         record = decision.write(root, settled)
         self._closed = True
@@ -215,7 +229,7 @@ class Retraining:
         known, selection = self._grounds, self._selection
         return Decision(
             decision=word,
-            reasons=reasons,
+            reasons=[self._harmless(reason) for reason in reasons],
             run=self._run,
             time=_now(),
             trigger={"causes": list(self._trigger.causes), "reasons": list(self._trigger.reasons)},
@@ -227,6 +241,9 @@ class Retraining:
             made=self._made,
             git=known.git if known else None,
         )
+
+    def _harmless(self, text: str) -> str:
+        return redacted(text, self._config)
 
     @property
     def _before(self) -> str | None:
@@ -242,7 +259,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """What went wrong, on one line."""
     if isinstance(error, RegraftError):
         return " ".join(str(error).split())
     if isinstance(error, OSError):

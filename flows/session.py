@@ -3,7 +3,7 @@ and champion hold."""
 
 import os
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -54,7 +54,12 @@ _open: dict[Path, Session] = {}  # so that a flow that the command line starts w
 
 @contextmanager
 def opened(
-    start: Path, display: Display, settings: Sequence[str] = (), wait: bool = False, tidy: bool = True
+    start: Path,
+    display: Display,
+    settings: Sequence[str] = (),
+    wait: bool = False,
+    tidy: bool = True,
+    bring: Callable[[Graph], None] | None = None,
 ) -> Iterator[Session]:
     """Yields the workspace that `start` lies in, ready to be looked at or run.
 
@@ -65,6 +70,7 @@ def opened(
         settings: `key=value` each, in place of what `params.yaml` says.
         wait: whether to wait for another run here rather than to refuse.
         tidy: whether to remove the outputs of items that are gone.
+        bring: brings files of the project that may be missing; is called before anything asks for them.
 
     Raises:
         WorkspaceBusy: if another run is at work here and `wait` is false.
@@ -73,6 +79,8 @@ def opened(
     """
     root = workspace.find(start)
     if root in _open:
+        if bring is not None:
+            bring(_open[root].graph)
         yield _open[root]
         return
     from tasks.params import check
@@ -81,12 +89,14 @@ def opened(
         model = typing.get_type_hints(check).get("return")
         with overrides.applied(root, settings, model, display.note):
             check(root)
-            links.refresh(root)
             graph = Graph(root, display.note)
             try:
+                graph.clear_leftovers()
+                if bring is not None:
+                    bring(graph)
+                links.refresh(root)
                 champion.sync(root, graph.repo)
                 links.refresh_champion(root)
-                graph.clear_leftovers()
                 if tidy:
                     orphans.clear(graph)
                 with Worker(root) as worker:

@@ -23,6 +23,7 @@ class Standing:
         unjudged: whether the models at hand are others than those of the last decision and of the champion.
         interrupted: why the last run had begun, if it did not get to its decision.
         drift: what the drift test found; None where there was none.
+        untested: why drift could not be tested, as a sentence; None where it could, or was not to be.
         forced: whether a person asks for it.
         why: what that person says.
     """
@@ -37,6 +38,7 @@ class Standing:
     unjudged: bool = False
     interrupted: tuple[str, ...] | None = None
     drift: Mapping[str, Any] | None = None
+    untested: str | None = None
     forced: bool = False
     why: str | None = None
 
@@ -48,7 +50,8 @@ class Trigger:
     Attributes:
         causes: what speaks for it, a word each (`forced`, `interrupted`, `first`, `new_rows`, `new_labels`, `drift`,
             `decay`, `age`, `recipe`); none: nothing does.
-        reasons: sentences with figures; why it does, or what it was that did not suffice.
+        reasons: sentences with figures; why it does, one for each cause, or what it was that did not suffice; then
+            remarks.
     """
 
     causes: tuple[str, ...]
@@ -58,9 +61,8 @@ class Trigger:
 def weigh(standing: Standing, params: RetrainParams) -> Trigger:
     """Tells whether to retrain, and why or why not."""
     found = [cause for look in _LOOKS for cause in look(standing, params)]
-    if found:
-        return Trigger(tuple(cause for cause, _ in found), tuple(sentence for _, sentence in found))
-    return Trigger((), tuple(_against(standing, params)))
+    reasons = [sentence for _, sentence in found] or _against(standing, params)
+    return Trigger(tuple(cause for cause, _ in found), (*reasons, *_remarks(standing)))
 
 
 Found = list[tuple[str, str]]
@@ -148,6 +150,12 @@ def _against(standing: Standing, params: RetrainParams) -> list[str]:
     if standing.recipe and not params.recipe:
         said.append(f"The recipe has changed ({_few(standing.recipe)}), which retrain.recipe says is no reason.")
     return said
+
+
+def _remarks(standing: Standing) -> list[str]:
+    """What is told whether it retrains or not."""
+    said = [f"Asked for: {standing.why}"] if standing.why and not standing.forced else []
+    return [*said, *([standing.untested] if standing.untested else [])]
 
 
 def _no_drift(drift: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flows.secrets import redacted
-from tasks.errors import BadInput, RegraftError
+from tasks.errors import BadInput, RegraftError, TransientError
 
 # DVC tells only these of why a single file could not be transferred; its exceptions give a mere number.
 _LOGS = ("dvc_data.hashfile.transfer", "dvc_data.index.fetch", "dvc_data.index.push", "dvc_objects.fs.generic")
@@ -19,10 +19,15 @@ _CREDENTIALS = (
 )  # fmt: skip
 _UNREACHABLE = (
     "EndpointConnectionError", "ConnectTimeout", "ReadTimeout", "ConnectionError", "ConnectionRefused",
-    "ConnectionReset", "ClientConnector", "ServerDisconnected", "TimeoutError", "gaierror", "NoSuchBucket",
-    "FileNotFoundError", "ConnectionClosed", "ProxyConnection",
+    "ConnectionReset", "ClientConnector", "ServerDisconnected", "TimeoutError", "gaierror",
+    "ConnectionClosed", "ProxyConnection",
 )  # fmt: skip
+_MISSING = ("NoSuchBucket", "FileNotFoundError")
 """Words in the names of exceptions and in the codes of services; the first group that one is in counts."""
+
+
+class RemoteAway(BadInput, TransientError):
+    """Nobody answers there, or another command is at work here: that may pass, so it is worth another try."""
 
 
 class Watch(logging.Handler):
@@ -52,7 +57,8 @@ def explained(where: str, wanted: str, config: Mapping[str, Any]) -> Iterator[No
         config: DVC's settings, whose secrets are kept out.
 
     Raises:
-        BadInput: if the body fails. It has no cause, as tracebacks show causes, and those may show secrets.
+        RemoteAway: if the body fails in a way that may pass.
+        BadInput: if it fails otherwise. It has no cause, as tracebacks show causes, and those may show secrets.
     """
     from dvc.exceptions import FileTransferError
 
@@ -101,13 +107,15 @@ def _problem(error: BaseException, where: str, wanted: str, config: Mapping[str,
         fix = f"Install it: `pip install '{package}[{error.protocol}]'`."
         return BadInput(where, wanted, f"no library for {error.protocol}", fix)
     if isinstance(error, LockError):
-        return BadInput(where, wanted, "another DVC command at work here", "Run again when it has ended.")
+        return RemoteAway(where, wanted, "another DVC command at work here", "Run again when it has ended.")
     if any(_is_of(one, _CREDENTIALS) for one in chain):
         fix = "Give this user's credentials, as `dvc remote modify --local` or the environment can, then run again."
         return BadInput(where, wanted, f"no credentials that it accepts ({said})", fix)
-    if any(_is_of(one, _UNREACHABLE) for one in chain):
+    missing = any(_is_of(one, _MISSING) for one in chain)
+    if missing or any(_is_of(one, _UNREACHABLE) for one in chain):
         fix = "Check its address (`dvc remote list`) and the network, then run again: what was transferred is kept."
-        return BadInput(where, wanted, f"no answer ({said})", fix)
+        kind = BadInput if missing else RemoteAway
+        return kind(where, wanted, f"no answer ({said})", fix)
     return BadInput(where, wanted, said, "Mend that, then run again: what was transferred is kept.")
 
 

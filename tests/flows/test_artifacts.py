@@ -107,6 +107,19 @@ def test_the_verdict_says_what_was_decided_and_why() -> None:
     assert "No model is in service." in skipped
 
 
+def test_a_failure_and_what_went_wrong_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = {**reports.DECISION, "decision": "HOLD", "failed": True, "problems": ["It was not pushed."]}
+    assert artifacts.verdict(None, failed).startswith("# failed\n\n- It was not pushed.\n- 241 new rows")
+    (row, other) = artifacts.history([{"decision": "SKIP"}, failed])
+    assert (row["decision"], row["because"]) == ("failed", "It was not pushed.")
+    assert (other["decision"], other["because"]) == ("SKIP", "")
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr("prefect.events.emit_event", lambda **event: sent.append(event["payload"]))
+    events.emit("failed", Path("/somewhere/helpdesk"), failed)
+    assert sent[0]["failed"] is True
+    assert sent[0]["reasons"] == ["It was not pushed.", *reports.DECISION["reasons"]]
+
+
 def test_what_stands_in_data_is_not_taken_for_markdown() -> None:
     text = artifacts.verdict(None, {"decision": "HOLD", "reasons": ["a <img src=x> | b\n# c"]})
     assert "- a \\<img src=x\\> \\| b \\# c" in text

@@ -2,13 +2,14 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from flows import decision, history
+from flows import decision, grounds, history
 from flows.decision import Decision
 from tasks.errors import BadInput
 
@@ -34,6 +35,31 @@ def test_a_run_has_one_entry(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_run_has_carried_out_stays_when_it_is_tried_again(tmp_path: Path) -> None:
+    decision.write(tmp_path, made("one", "PROMOTE", problems=["It was not pushed."]))
+    for word in ("SKIP", "SKIP", "HOLD"):
+        decision.write(tmp_path, made("one", word, failed=word == "HOLD"))
+    assert [one["decision"] for one in decision.history(tmp_path)] == ["PROMOTE", "HOLD"]
+
+
+def test_a_draft_of_a_run_that_is_tried_again_is_not_taken_for_its_earlier_decision(tmp_path: Path) -> None:
+    decision.write(tmp_path, made("one"))
+    decision.write_draft(tmp_path, replace(made("one", "HOLD"), time="2026-11-23T13:05:00+00:00"))
+    assert grounds.take_up(tmp_path, print) == []
+    assert decision.draft(tmp_path) is not None
+    decision.write(tmp_path, made("two", "HOLD", failed=True))
+    decision.write_draft(tmp_path, made("one"))
+    grounds.take_up(tmp_path, print)
+    assert decision.draft(tmp_path) is None
+
+
+def test_marks_that_some_take_for_an_end_of_line_are_kept(tmp_path: Path) -> None:
+    said = "Pasted:\u2028one\u2029two\x85three\r\nfour\x0c"
+    decision.write(tmp_path, Decision("HOLD", [said], "run", "2026-11-23T13:00:00+00:00"))
+    decision.write(tmp_path, made("two"))
+    assert [one["reasons"] for one in decision.history(tmp_path)] == [[said], ["Because of two."]]
+
+
 def test_neither_a_skip_nor_a_failure_counts_as_judged(tmp_path: Path) -> None:
     assert decision.judged([]) is None
     for one in (made("a", "REJECT"), made("b"), made("c", "HOLD", failed=True)):
@@ -57,14 +83,18 @@ def test_a_draft_stays_until_there_is_a_decision(tmp_path: Path) -> None:
     assert decision.draft(tmp_path) is None
 
 
-def test_a_password_in_an_address_is_not_written(tmp_path: Path) -> None:
-    said = "Cannot reach https://ada:secret@example.org/x, nor s3://bucket/a@b."
-    one = Decision("HOLD", [said], "run", "2026-11-23T13:00:00+00:00", problems=[said])
+def test_secrets_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORE_API_TOKEN", "secret-of-env")
+    said = "Cannot reach https://ada:secret@example.org/x?token=secret nor secret-of-env, nor s3://bucket/a@b."
+    trigger = {"causes": ["forced"], "reasons": [said]}
+    one = Decision("HOLD", [said], "run", "2026-11-23T13:00:00+00:00", problems=[said], trigger=trigger)
+    decision.write_draft(tmp_path, one)
+    draft = (tmp_path / decision.FOLDER / "draft.json").read_text()
     decision.write(tmp_path, one)
-    for name in (decision.LAST, decision.ALL):
-        text = (tmp_path / name).read_text()
+    for text in (draft, *((tmp_path / name).read_text() for name in (decision.LAST, decision.ALL))):
         assert "secret" not in text
-        assert text.count("https://***@example.org/x, nor s3://bucket/a@b.") == 2
+        assert text.count("https://***@example.org/x?token=*** nor ***, nor s3://bucket/a@b.") == 3
+    assert trigger["reasons"] == [said]
 
 
 def test_a_spoilt_line_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The flow `retrain`: when it runs what, what it decides, and what a stop leaves behind."""
 
+import errno
 import json
 import logging
 import shutil
@@ -18,6 +19,7 @@ from dvc.repo import Repo
 from flows import artifacts, decision, events, graph, promotion, remote
 from flows.display import Display
 from flows.registry import Registry
+from flows.retrain import RetrainFailed
 from flows.session import Session
 from tasks.errors import BadInput, RegraftError
 from tests.flows import retrain_toy
@@ -190,6 +192,10 @@ def test_a_kill_at_any_step_is_made_good_by_the_next_run(
     project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch, where: Any, step: str, after: bool
 ) -> None:
     do = getattr(where, step)
+    project.change("params.yaml", "{policy: auto,", "{policy: auto, push: true,")
+    project.commit("push")
+    pushed: list[Path] = []
+    monkeypatch.setattr(remote, "push", lambda root, repo: pushed.append(root))
 
     class Killed(BaseException):
         pass
@@ -211,29 +217,120 @@ def test_a_kill_at_any_step_is_made_good_by_the_next_run(
     assert [one["champion"] for one in promoted] == [{"before": None, "after": "v0.1.0"}]
     assert retrain()["decision"] == "SKIP"
     assert decision.draft(project.root) is None
+    assert pushed and project.decisions[-1]["pushed"], "what was promoted is sent all the same"
 
 
 def test_a_clone_knows_the_rows_of_the_champion_from_the_remote(
-    project: RetrainProject, retrain: Retrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Repo(str(project.root)) as repo, repo.config.edit() as config:
-        config["remote"] = {"store": {"url": str(tmp_path / "store")}}
-        config["core"]["remote"] = "store"
-    project.commit("a remote")
     retrain()
-    with Repo(str(project.root)) as repo:
-        repo.push()
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(project.root), str(clone)], check=True)
-    shutil.copytree(project.root / "source", clone / "source")
-    monkeypatch.setattr(remote, "pull", lambda root, repo: repo.pull())
-    monkeypatch.chdir(clone)
-    project.root = clone
+    share(project)  # which the champion's commit knows nothing of
+    project.put([*FIVE, "access"])
+    retrain()
+    project.commit("a row")
+    push(project)
+    clone(project)
+    monkeypatch.chdir(project.root)
     project.runs()
-    assert retrain()["reasons"][0] == "Nothing new: all 5 rows were known to the last decision."
+    assert retrain()["reasons"][0] == "1 new row, fewer than the 3 of retrain.new_rows."
     project.put([*FIVE, "access", "access"])
     assert retrain()["reasons"][0] == "2 new rows, fewer than the 3 of retrain.new_rows."
     assert project.runs() == ["ingest"]
+
+
+def share(project: RetrainProject) -> None:
+    """Sets a remote."""
+    (project.folder / "store").mkdir()
+    with Repo(str(project.root)) as repo, repo.config.edit() as config:
+        config["remote"] = {"store": {"url": str(project.folder / "store")}}
+        config["core"]["remote"] = "store"
+    project.commit("a remote")
+
+
+def push(project: RetrainProject) -> None:
+    with Repo(str(project.root)) as repo:
+        remote.push(project.root, repo)
+
+
+def clone(project: RetrainProject) -> Path:
+    """Goes on in a clone with the same source; returns where it was cloned from."""
+    origin, project.root = project.root, project.folder / "clone"
+    subprocess.run(["git", "clone", "-q", str(origin), str(project.root)], check=True)
+    shutil.copytree(origin / "source", project.root / "source")
+    return origin
+
+
+def test_sources_under_dvc_add_are_brought_in_time_and_anew(
+    project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share(project)
+    project.change("params.yaml", "sources: []", "sources: ['extra/*.csv']")
+
+    def add(text: str) -> None:
+        project.write("extra/month.csv", text)
+        with Repo(str(project.root)) as repo:
+            repo.add([str(project.root / "extra/month.csv")])
+        project.commit(text)
+
+    add("October")
+    retrain()
+    push(project)
+    origin = clone(project)
+    monkeypatch.chdir(project.root)
+    retrain()
+    assert project.read("extra/month.csv") == "October"
+
+    project.root, here = origin, project.root
+    add("November")
+    push(project)
+    project.root = here
+    project.git("pull", "-q")
+    retrain()
+    assert project.read("extra/month.csv") == "November"
+    project.write("extra/month.csv", "my own")
+    with Repo(str(project.root)) as repo:
+        assert remote.pull(project.root, repo).renewed == ()
+    assert project.read("extra/month.csv") == "my own"
+
+
+def test_a_drift_test_that_fails_is_told_and_made_up_for(project: RetrainProject, retrain: Retrain) -> None:
+    retrain()
+    project.change("params.yaml", "drift: null", "drift: {}")
+    project.commit("drift")
+    project.put([*FIVE, "access"])
+    skipped = retrain()
+    assert (skipped["decision"], skipped["failed"], skipped["drift"]) == ("SKIP", False, None)
+    assert "Drift could not be tested: drift failed with exit code 1: FileNotFoundError" in skipped["reasons"][-1]
+    test = {"name": "labels", "p_value": 0.001, "drifted": True, "sentence": "Labels have moved."}
+    project.found(drifted=True, reasons=[], tests=[test])
+    assert retrain(policy="never")["trigger"]["causes"] == ["drift"]
+
+
+def test_secrets_get_into_no_file_log_or_tag(
+    project: RetrainProject, retrain: Retrain, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    monkeypatch.setattr(Display, "note", lambda self, text: notes.append(text))
+    with Repo(str(project.root)) as repo, repo.config.edit("local") as config:
+        config["remote"] = {"vault": {"url": "ssh://host/store", "password": "dR7kQ2mmVxW9"}}
+    caplog.set_level("INFO")
+    retrain(force=True, reason="As dR7kQ2mmVxW9 and https://host/x?token=dR7 show.")
+    tags = project.git("for-each-ref", "--format=%(contents)", "refs/tags")
+    assert "It was asked for: As *** and https://host/x?token=*** show." in tags
+    assert any(note.startswith("Retrains: It was asked for: As ***") for note in notes)
+    for text in (tags, project.read("reports/decisions.jsonl"), caplog.text, *notes):
+        assert "dR7" not in text
+
+
+def test_a_full_disk_is_a_failed_retrain(
+    project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(root: Path, record: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "reports/decision.json")
+
+    monkeypatch.setattr(decision, "write", full)
+    with pytest.raises(RetrainFailed, match=r"^reports/decision\.json: No space left on device\.$"):
+        retrain()
 
 
 def test_what_cannot_be_pushed_is_told_and_pushed_by_the_next_run(

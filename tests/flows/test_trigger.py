@@ -98,3 +98,14 @@ def test_a_recipe_that_is_no_reason_is_told_all_the_same() -> None:
     found = weigh(replace(IDLE, recipe=("seed: 1 → 2",)), params(recipe=False))
     assert found.causes == ()
     assert found.reasons[-1] == "The recipe has changed (seed: 1 → 2), which retrain.recipe says is no reason."
+
+
+def test_remarks_stand_in_the_end_whether_it_retrains_or_not() -> None:
+    untested = "Drift could not be tested: drift failed with exit code 1."
+    for new, causes in ((0, ()), (200, ("new_rows",))):
+        found = weigh(replace(IDLE, why="A demo.", new=new, untested=untested), PARAMS)
+        assert found.causes == causes
+        assert found.reasons[-2:] == ("Asked for: A demo.", untested)
+    assert len(found.reasons) == 3
+    forced = weigh(replace(IDLE, forced=True, why="A demo."), PARAMS)
+    assert forced.reasons == ("It was asked for: A demo.",), "once"

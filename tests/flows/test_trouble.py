@@ -9,8 +9,10 @@ import pytest
 from dvc.exceptions import UploadError
 from dvc.lock import LockError
 
+from flows import pipeline
 from flows.secrets import redacted
-from flows.trouble import explained
+from flows.step import step
+from flows.trouble import RemoteAway, explained
 from tasks.errors import BadInput
 
 CONFIG: dict[str, Any] = {"remote": {"shared": {"url": "s3://cache", "secret_access_key": "dR7kQ2mmVxW9"}}}
@@ -63,6 +65,38 @@ def test_each_kind_of_trouble_has_its_sentence(error: Exception, sentence: str) 
     with pytest.raises(BadInput, match=f"^remote shared: expected room, found {sentence}") as caught, _explained():
         raise error
     assert "dR7kQ2mmVxW9" not in "".join(traceback.format_exception(caught.value))
+
+
+class NoSuchBucket(ConnectionError):
+    """As the service says: it answers, and has none."""
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [(EndpointConnectionError("no route"), 3), (LockError("locked"), 3), (NoSuchBucket("none"), 1),
+     (FileNotFoundError("no bucket"), 1), (PermissionError(errno.EACCES, "denied"), 1)],
+)  # fmt: skip
+def test_what_may_pass_is_tried_again(
+    error: Exception, tries: int, prefect_api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect import flow
+
+    assert prefect_api
+    monkeypatch.setattr(pipeline, "RETRY_SECONDS", (0.0, 0.0))
+    tried: list[Exception] = []
+
+    def fetch() -> None:
+        with _explained():
+            tried.append(error)
+            raise error
+
+    @flow(name="fetches")
+    def fetches() -> None:
+        step("pull", fetch)
+
+    with pytest.raises(BadInput) as caught:
+        fetches()
+    assert (len(tried), isinstance(caught.value, RemoteAway)) == (tries, tries > 1)
 
 
 def test_the_cause_counts_that_dvc_writes_to_its_log_alone(caplog: pytest.LogCaptureFixture) -> None:
