@@ -26,7 +26,8 @@ def pareto(selection: Mapping[str, Any]) -> str | None:
     if not points:
         return None
     metric = wording.name(selection["metric"])
-    drawn = scatter.draw(points, metric, f"{wording.name(_COST)} of one row, ms (log scale)", "")
+    # Markup would escape what is put into it.
+    drawn = str(scatter.draw(points, metric, f"{wording.name(_COST)} of one row, ms (log scale)", ""))
     start = drawn.index(">") + 1
     # As an image of its own it needs a size: a browser would else take 300 by 150 pixels.
     sized = drawn[: start - 1] + f' width="{scatter.WIDTH:.0f}" height="{scatter.HEIGHT:.0f}">' + _STYLE + drawn[start:]
