@@ -60,7 +60,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
     for sentence in looked.sentences:
         log(sentence)
     winner = root / found.named(choice.winner).folder
-    labels = read_json(winner / CARD)["labels"]
+    labels = read_json(winner / CARD)["labels"] if params.abstain is not None or params.threshold is not None else []
     abstaining = None if params.abstain is None else abstention.fit(found, choice.winner, params.abstain, labels)
     chosen = None if params.threshold is None else cutoff.fit(found, choice.winner, params.threshold, labels)
     row_curves = row_curve.read(root, _ordered(choice, declared), params, computing.seed)

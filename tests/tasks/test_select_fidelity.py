@@ -21,7 +21,7 @@ from tasks.files import read_json, write_json
 from tasks.finetune import stage as finetune
 from tasks.records import Record
 from tasks.rules import Rules
-from tasks.select import bundle, stage
+from tasks.select import front_matter, stage
 from tests import fidelity, tiny, tuning
 from tests.imports import ROOT
 from tests.tasks.evaluated_workspace import (
@@ -163,7 +163,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> dict[s
 def test_every_family_and_every_method_is_tried_here() -> None:
     assert {family for _, family, _ in SINGLE.values()} == set(get_args(model.Family)) - {"ensemble"}
     assert {one.method for one in COMBINATIONS.values()} == set(get_args(Method))
-    assert set(bundle._LIBRARIES) == set(get_args(model.Family)) - {"ensemble"}
+    assert set(front_matter._LIBRARIES) == set(get_args(model.Family)) - {"ensemble"}
 
 
 @pytest.mark.parametrize("case", [*SINGLE, *ENSEMBLES])
