@@ -96,7 +96,7 @@ class Browser:
     def wait_for(self, *words: str) -> None:
         """Waits until all of these can be read."""
         for word in words:
-            self.wait(f"document.body.innerText.includes({json.dumps(word)})")
+            self.wait(f"(document.body?.innerText ?? '').includes({json.dumps(word)})")
 
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))

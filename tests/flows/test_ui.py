@@ -94,7 +94,9 @@ def test_a_person_sees_stages_states_logs_and_the_verdict(pages: Site, served: P
 
 def test_what_is_served_runs_once_asked_and_stops_at_ctrl_c(pages: Site, served: Project) -> None:
     timing = {"inputs": ["inbox/*.csv"], "output": "scored", "interval_hours": 100.0}
-    served.write("params.yaml", f"{served.read('params.yaml')}schedule: {json.dumps({'score': timing})}\n")
+    sources = "{sources: [rows.csv], columns: {text: text, label: label}}"
+    own = served.read("params.yaml").replace("ingest: {sources: []}", f"ingest: {sources}")
+    served.write("params.yaml", f"{own}schedule: {json.dumps({'score': timing})}\n")
     served.write("models/selected/candidate.json", "{}")  # which nothing loads, as there is nothing to score
     with served.started("serve") as process:
         wait_until(lambda: process.poll() is not None or pages.deployment("score"), 300)

@@ -34,7 +34,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "tokens": {"kind": "tokens", "encoder": "tiny", "max_tokens": 16, "augment": AUGMENT},
 }
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "linear_svm": {"features": "terms", "model": "linear_svm"},
+    "linear_svm": {"features": "terms", "model": "linear_svm", "learning_curve": []},
     "average": {"features": "words", "model": "average", "hidden": 8, "epochs": 2, "mixup": 0.3},
     "transformer": {
         "features": "tokens", "model": "transformer", "tune": "full", "epochs": 1, "batch_rows": 8,
