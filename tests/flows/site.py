@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,9 +40,12 @@ class Site:
     def ask(self, path: str, **question: Any) -> Any:
         """An answer of its API."""
         user, _, word = PASSWORD.partition(":")
-        answer = httpx.post(f"{self.address}/api/{path}", json=question, auth=(user, word), timeout=120)
-        answer.raise_for_status()
-        return answer.json()
+        while True:
+            answer = httpx.post(f"{self.address}/api/{path}", json=question, auth=(user, word), timeout=120)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:  # its data base is busy
+                answer.raise_for_status()
+                return answer.json()
+            time.sleep(0.5)
 
     def deployment(self, name: str) -> dict[str, Any] | None:
         found = self.ask("deployments/filter", deployments={"name": {"any_": ["regraft"]}})

@@ -124,6 +124,11 @@ def test_a_server_that_is_down_is_waited_for_until_ctrl_c(quiet_project: Project
     assert "secret" not in said
 
 
+def test_tags_of_a_stage_that_are_no_list_are_refused(quiet_project: Project) -> None:
+    quiet_project.change("dvc.yaml", "    cmd: echo total", "    meta: {tags: gpu}\n    cmd: echo total")
+    assert "expected a list of words under meta.tags, found 'gpu'" in quiet_project.regraft("explain", code=2)
+
+
 def prefect_yaml() -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The deployments and the steps, as `prefect deploy` reads them."""
     from prefect.cli.deploy._config import _load_deploy_configs_and_actions
