@@ -8,8 +8,10 @@ is killed; when the process at the other end of the socket is gone, however it w
 So this module must stay small, have one thread, and import nothing that starts threads.
 """
 
+import atexit
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -19,10 +21,14 @@ import signal
 import socket
 import struct
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 PRELOAD = (
+    "pydantic",
+    "ruamel.yaml",
     "numpy",
     "pyarrow.parquet",
     "scipy.sparse",
@@ -35,6 +41,8 @@ PRELOAD = (
     "sklearn.ensemble",
     "sklearn.calibration",
     "transformers.modeling_utils",
+    "transformers.processing_utils",
+    "transformers.modeling_layers",
 )
 HEADER = struct.Struct("!I")
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal to get when the parent dies
@@ -84,6 +92,7 @@ class Nursery:
             case "run":
                 while request["module"] and self._wanted:
                     self._preload_next()
+                gc.freeze()  # a collection in a fork would otherwise copy every page that it looks at
                 return self._start(request, *ends)
         return None
 
@@ -182,8 +191,30 @@ def _run(request: dict[str, Any]) -> int:
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     sys.argv = [request["module"], *request["arguments"]]
     sys.path[0] = request["folder"]  # as `python -m` does
-    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
-    return 0
+    code = 0
+    try:
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # Ctrl-C among them, as an interpreter that ends by itself does
+        traceback.print_exc()
+        code = 1
+    return _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends a fork as `multiprocessing` ends its own: what was registered is called, and the heap is left to the system.
+
+    To tear down each object would copy every page of it that is shared with this module's process, for two seconds.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the end of an interpreter does
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def main() -> int:

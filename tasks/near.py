@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from datasketch import MinHash, MinHashLSH
+if TYPE_CHECKING:  # it takes long to import, and most that can import this have no need of it
+    from datasketch import MinHash
 
 _PERMUTATIONS = 128
 _MISSED = 1e-6
@@ -16,7 +18,7 @@ class Sketch:
 
     text: str
     size: int
-    hashes: MinHash
+    hashes: "MinHash"
 
 
 class NearIndex:
@@ -33,6 +35,8 @@ class NearIndex:
     """
 
     def __init__(self, threshold: float, shingle: int, seed: int = 1) -> None:
+        from datasketch import MinHash, MinHashLSH
+
         self._threshold = threshold
         self._empty = MinHash(num_perm=_PERMUTATIONS, seed=seed)
         self._lsh = MinHashLSH(num_perm=_PERMUTATIONS, params=bands(threshold, _PERMUTATIONS))

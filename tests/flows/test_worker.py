@@ -75,6 +75,19 @@ def test_exit_codes_and_tracebacks_come_through(worker: Worker, tmp_path: Path) 
     assert (code, lines[-1]) == (1, "ValueError: why it failed")
 
 
+def test_a_command_ends_as_an_interpreter_does(worker: Worker, tmp_path: Path) -> None:
+    """Its threads are waited for, what it registered is called, and all it wrote arrives, though its heap is left."""
+    (tmp_path / "tasks/__main__.py").write_text(
+        "import atexit, sys, threading, time\n"
+        "atexit.register(print, 'registered')\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('from a thread'))).start()\n"
+        "print('unfinished line', end=' ')\n"
+        "sys.exit('why it ended')\n"
+    )
+    code, lines = _run(worker, tmp_path, "python -m tasks one", MARK="")
+    assert (code, lines) == (1, ["why it ended", "unfinished line from a thread", "registered"])
+
+
 def test_python_means_this_python(worker: Worker, tmp_path: Path) -> None:
     code, lines = _run(worker, tmp_path, "python -c 'import sys; print(sys.prefix)'", PATH="/usr/bin:/bin")
     assert (code, lines) == (0, [sys.prefix])
