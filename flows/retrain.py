@@ -79,10 +79,12 @@ def carry_out(work: Retraining) -> dict[str, Any]:
         raise
     except Exception as error:
         work.record_failure(error)
-        if isinstance(error, RegraftError):
-            raise RetrainFailed(str(error), error) from error
-        if isinstance(error, OSError):  # such as a full disk
-            raise RetrainFailed(sentence(error), error) from error
+        said = str(error) if isinstance(error, RegraftError) else sentence(error)
+        harmless = work.harmless(said)
+        if harmless != said:  # then its cause is not to be shown either, nor the traceback that tells of it
+            raise RetrainFailed(harmless, error) from None
+        if isinstance(error, (RegraftError, OSError)):  # the latter such as a full disk
+            raise RetrainFailed(said, error) from error
         raise
     if record["problems"]:
         raise RetrainFailed(" ".join(record["problems"]))

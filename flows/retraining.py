@@ -85,7 +85,7 @@ class Retraining:
         """Writes down that the run failed, if that can be written at all and no decision is yet, and tells of it."""
         if self._closed:
             return
-        reason = f"The retrain failed: {sentence(error)}"
+        reason = f"The retrain failed: {sentence(error)}"  # made harmless with all reasons
         with contextlib.suppress(RegraftError, OSError):
             root = find(self._start)
             with held(root, wait=True, say=self._display.note):
@@ -113,7 +113,7 @@ class Retraining:
         self._grounds = grounds.gather(session, self._params)
         weighed = weigh(self._grounds.standing(self._options.force, self._options.why), self._params)
         # From here on they go into files, logs, the server and a tag of git.
-        self._trigger = replace(weighed, reasons=tuple(map(self._harmless, weighed.reasons)))
+        self._trigger = replace(weighed, reasons=tuple(map(self.harmless, weighed.reasons)))
         if not self._trigger.causes:
             return self._decision("SKIP", list(self._trigger.reasons))
         self._display.note(f"Retrains: {' '.join(self._trigger.reasons)}")
@@ -179,7 +179,7 @@ class Retraining:
 
     def _promote(self, session: Session, said: str) -> Decision:
         root = session.graph.root
-        said = self._harmless(said)
+        said = self.harmless(said)
         meant = self._judged(root, "PROMOTE", said)
         decision.write_draft(root, meant)
         with session.graph.locked() as repo:
@@ -205,7 +205,7 @@ class Retraining:
             except (RegraftError, OSError) as error:
                 pushed = False
                 problems.append(f"What was made was not pushed: {sentence(error)}")
-        problems = [self._harmless(problem) for problem in problems]
+        problems = [self.harmless(problem) for problem in problems]
         settled = replace(settled, problems=problems, pushed=pushed, time=_now())
         record = decision.write(root, settled)
         self._closed = True
@@ -229,7 +229,7 @@ class Retraining:
         known, selection = self._grounds, self._selection
         return Decision(
             decision=word,
-            reasons=[self._harmless(reason) for reason in reasons],
+            reasons=[self.harmless(reason) for reason in reasons],
             run=self._run,
             time=_now(),
             trigger={"causes": list(self._trigger.causes), "reasons": list(self._trigger.reasons)},
@@ -242,7 +242,8 @@ class Retraining:
             git=known.git if known else None,
         )
 
-    def _harmless(self, text: str) -> str:
+    def harmless(self, text: str) -> str:
+        """The text without secrets."""
         return redacted(text, self._config)
 
     @property

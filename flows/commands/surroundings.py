@@ -1,5 +1,6 @@
 """What a command works within: a display, a Prefect server, the workspace; its errors as messages and exit codes."""
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -60,6 +61,9 @@ def served(root: Path) -> Iterator[None]:
     """Sees to a server while a flow runs, and says in one sentence if there is none; import the flow within it."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the display shows all of it
+    # A server that is lost would be complained of by every event and every line that it does not take.
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
+    logging.raiseExceptions = False
     from httpx import HTTPError
 
     from flows import server
@@ -70,7 +74,7 @@ def served(root: Path) -> Iterator[None]:
     except (HTTPError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "API" not in str(error):  # Prefect has no class of its own for this
             raise
-        fix = "Start the server that PREFECT_API_URL names, or unset it to use a temporary one."
+        fix = "Start the server that PREFECT_API_URL names, or unset it to use a temporary one; what was made is kept."
         raise BadInput("Prefect", "a server that answers", " ".join(str(error).split()), fix) from error
 
 

@@ -1,4 +1,4 @@
-"""Which labelled rows are new: those that no decision has known yet, told by 64 bits of a hash of id and text.
+"""Which labelled rows are new: those that no decision has known yet, told by 64 bits of a hash of id, text and label.
 
 Eight bytes a known row are kept rather than the rows. Of n rows that are new, one is taken for one of m known ones with
 a probability of n * m / 2^64, which is next to nothing.
@@ -126,8 +126,8 @@ def _batches(path: Path) -> Iterator[tuple[Any, Marks]]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=_COLUMNS):
             table = pa.Table.from_batches([batch]).select(_COLUMNS)
-            pairs = zip(rows.strings(table, "id"), rows.strings(table, "text"), strict=True)
-            yield table, np.array([_mark(id_, text) for id_, text in pairs], dtype=np.uint64)
+            columns = (rows.strings(table, column) for column in ("id", "label", "text"))
+            yield table, np.array([_mark(*row) for row in zip(*columns, strict=True)], dtype=np.uint64)
 
 
 def _is_new(marks: Marks, known: Marks | None) -> npt.NDArray[np.bool_]:
@@ -136,9 +136,10 @@ def _is_new(marks: Marks, known: Marks | None) -> npt.NDArray[np.bool_]:
     return np.isin(marks, known, invert=True)
 
 
-def _mark(id_: str, text: str) -> int:
-    # The id's length keeps two pairs apart that read the same when put together.
-    return int.from_bytes(hashlib.sha256(f"{len(id_)} {id_} {text}".encode()).digest()[:8], "big")
+def _mark(id_: str, label: str, text: str) -> int:
+    # The lengths keep two rows apart that read the same when put together.
+    told = f"{len(id_)} {len(label)} {id_} {label} {text}"
+    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big")
 
 
 def _none() -> Marks:

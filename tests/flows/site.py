@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,11 @@ class Site:
 
     Attributes:
         address: of the pages.
+        process: of the server.
     """
 
     address: str
+    process: "subprocess.Popen[bytes] | None" = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -79,7 +81,7 @@ def started(folder: Path) -> Iterator[Site]:
     try:
         wait_until(lambda: process.poll() is not None or _answers(site), 900)
         assert process.poll() is None, (folder / "server.log").read_text()
-        yield site
+        yield replace(site, process=process)
     finally:
         process.terminate()
         try:

@@ -322,6 +322,25 @@ def test_secrets_get_into_no_file_log_or_tag(
         assert "dR7" not in text
 
 
+@pytest.mark.parametrize("kind", [BadInput, ValueError, OSError])
+def test_an_error_that_shows_a_secret_is_raised_without_it(
+    kind: type[Exception], project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORE_TOKEN", "dR7kQ2mmVxW9")
+
+    def refused(*_: Any) -> None:
+        said = "https://store/x?token=dR7kQ2mmVxW9"
+        raise BadInput(said, "an answer", "none", "Try again.") if kind is BadInput else kind(said)
+
+    monkeypatch.setattr("flows.grounds.gather", refused)
+    with pytest.raises(RetrainFailed) as raised:
+        retrain()
+    assert "***" in str(raised.value)
+    assert raised.value.__suppress_context__
+    for text in (str(raised.value), project.read("reports/decisions.jsonl")):
+        assert "dR7" not in text
+
+
 def test_a_full_disk_is_a_failed_retrain(
     project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,22 +32,24 @@ def table(path: Path, pairs: list[tuple[str, str, str]]) -> Path:
 OLD = [("1", "printer", "hardware"), ("2", "login", "access")]
 
 
-def test_a_row_is_known_by_id_and_text(tmp_path: Path) -> None:
+def test_a_row_is_known_by_id_text_and_label(tmp_path: Path) -> None:
     marks = known.look(table(tmp_path / "old.parquet", OLD), None).marks
     more = [*OLD, ("3", "printer", "hardware"), ("1", "salary", "payroll"), ("4", "payslip", "payroll")]
     news = known.look(table(tmp_path / "new.parquet", more), marks)
     assert (news.total, news.new, news.labels) == (5, 3, {"payroll": 2, "hardware": 1})
 
 
-def test_a_new_label_of_a_known_row_is_nothing_new(tmp_path: Path) -> None:
+def test_a_row_with_another_label_is_new(tmp_path: Path) -> None:
+    """Somebody has corrected it, or it had none before that could be trusted: there is something to learn from it."""
     marks = known.look(table(tmp_path / "old.parquet", OLD), None).marks
     relabelled = table(tmp_path / "new.parquet", [("1", "printer", "access"), OLD[1]])
-    assert known.look(relabelled, marks).new == 0
+    assert known.look(relabelled, marks).labels == {"access": 1}
 
 
-def test_id_and_text_do_not_run_into_one_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [("a", "b c", "x"), ("a", "c", "b x"), ("a b", "x", "c")])
+def test_id_label_and_text_do_not_run_into_one_another(other: tuple[str, str, str], tmp_path: Path) -> None:
     marks = known.look(table(tmp_path / "old.parquet", [("a b", "c", "x")]), None).marks
-    assert known.look(table(tmp_path / "new.parquet", [("a", "b c", "x")]), marks).new == 1
+    assert known.look(table(tmp_path / "new.parquet", [other]), marks).new == 1
 
 
 def test_without_anything_known_all_is_new_and_of_nothing_there_is_nothing(tmp_path: Path) -> None:
