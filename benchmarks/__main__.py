@@ -19,6 +19,7 @@ NAMES = (
     "gate",
     "labels",
     "calibration",
+    "scheduled",
 )
 
 

@@ -1,0 +1,231 @@
+"""`python -m benchmarks scheduled [--runs 50] [--seconds 15]`: many scheduled retrains in a row, as users serve them.
+
+A Prefect server, `regraft serve`, and a few hundred rows; every tenth run finds new rows and retrains, the others skip.
+Promised: from the tenth run to the last, `regraft serve` does not grow in memory, open files or processes.
+"""
+
+import argparse
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from benchmarks.workspace import ROOT, Workspace
+
+MEMORY = 1.05
+"""What the last sample may have of the memory of the tenth run, at most."""
+FILES = 2
+"""Open files that it may have more; connections to the server come and go."""
+
+_EVERY = 10  # runs from one arrival of rows to the next
+_FIRST_ROWS, _MORE_ROWS = 300, 60
+_SETTLED = 10  # runs after which all that is to be loaded is loaded
+_WAIT_SECONDS = 600.0
+_FEATURES = {"tfidf": {"kind": "tfidf", "encoder": "none"}}
+_CANDIDATES = {"naive_bayes": {"features": "tfidf", "model": "naive_bayes"}}
+_COLUMNS = {"text": "text", "label": "queue", "id": "id", "time": "created"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What there was after so many runs.
+
+    Attributes:
+        runs: that have ended.
+        memory: of `regraft serve`, in MiB (resident).
+        files: that it has open.
+        threads: of it.
+        processes: below it, and others that work in the workspace.
+        server: memory of the Prefect server, in MiB.
+    """
+
+    runs: int
+    memory: float
+    files: int
+    threads: int
+    processes: int
+    server: float
+
+    def __str__(self) -> str:
+        return (
+            f"after {self.runs:3} runs: {self.memory:6.1f} MiB, {self.files} open files, {self.threads} threads, "
+            f"{self.processes} processes beside it; the Prefect server {self.server:.0f} MiB"
+        )
+
+
+def main(arguments: list[str]) -> None:
+    """Prints a line for the first and every fifth run, what the runs decided, and the growth.
+
+    Raises:
+        SystemExit: if something grows, a run fails, or runs do not come.
+    """
+    parser = argparse.ArgumentParser("python -m benchmarks scheduled")
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=15.0, help="from one run to the next")
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = made(Path(folder) / "helpdesk", asked.seconds)
+        with _server(Path(folder)) as (server, address), _serving(workspace, address) as process:
+            samples = list(watched(workspace, process, server, address, asked.runs))
+        print(_decisions(workspace))
+    short = grown(samples)
+    if short:
+        sys.exit("; ".join(short))
+
+
+def made(folder: Path, seconds: float) -> Workspace:
+    """A repository of its own, which retrains every so many seconds."""
+    schedule = {"retrain": {"interval_hours": seconds / 3600}, "score": None}
+    ingest = {"sources": ["data/source/rows.csv"], "columns": _COLUMNS, "language": "en"}
+    retrain = {"policy": "auto", "new_rows": 30, "max_age_days": None}
+    changes = {"features": _FEATURES, "candidates": _CANDIDATES, "schedule": schedule, "retrain": retrain}
+    workspace = Workspace(folder, changes | {"ingest": ingest})
+    for path in (folder / "data/source").iterdir():
+        path.unlink()
+    _arrive(workspace, _FIRST_ROWS)
+    for words in (["config", "user.name", "Benchmark"], ["config", "user.email", "benchmark@example.org"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--message", "Begin"], cwd=folder, check=True)
+    return workspace
+
+
+def watched(
+    workspace: Workspace, process: psutil.Process, server: psutil.Process, address: str, runs: int
+) -> Iterator[Sample]:
+    """Yields a sample after the first and every fifth run, when the run's own process has ended; prints each.
+
+    Raises:
+        SystemExit: if a run fails, or none ends for ten minutes.
+    """
+    ended = 0
+    while ended < runs:
+        now = _ended(address, ended, process)
+        if now // _EVERY > ended // _EVERY:
+            _arrive(workspace, _MORE_ROWS)
+        if now // 5 > ended // 5 or ended == 0:
+            sample = _sample(now, workspace, process, server)
+            print(sample, flush=True)
+            yield sample
+        ended = now
+
+
+def grown(samples: list[Sample]) -> list[str]:
+    """What is more at the end than when all was loaded."""
+    last = samples[-1]
+    first = next(one for one in samples if one.runs >= min(_SETTLED, last.runs))
+    print(f"growth from run {first.runs} to run {last.runs}: memory {last.memory / first.memory - 1:+.1%}, "
+          f"open files {last.files - first.files:+}, processes {last.processes - first.processes:+}")  # fmt: skip
+    kept = {
+        f"memory grew from {first.memory:.0f} to {last.memory:.0f} MiB": last.memory <= MEMORY * first.memory,
+        f"open files grew from {first.files} to {last.files}": last.files <= first.files + FILES,
+        f"{last.processes} processes are left over": last.processes <= first.processes,
+    }
+    return [words for words, good in kept.items() if not good]
+
+
+def _arrive(workspace: Workspace, count: int) -> None:
+    """Appends so many rows of the sample data, which are not yet there, to the source."""
+    path = workspace.folder / "data/source/rows.csv"
+    files = sorted((ROOT / "data/source").glob("helpdesk-2026-*.csv"))
+    rows = [row for file in files for row in csv.reader(file.open(encoding="utf-8", newline=""))][1:]
+    head, rows = ["id", "created", "channel", "text", "queue"], [row for row in rows if row[0] != "id"]
+    there = 0 if not path.exists() else sum(1 for _ in csv.reader(path.open(encoding="utf-8", newline=""))) - 1
+    with path.open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([*([] if there else [head]), *rows[max(there, 0) : max(there, 0) + count]])
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+    (folder / "server").mkdir()
+    own = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_UI_ENABLED": "0", "PREFECT_API_URL": address}
+    with _started([*command, "--port", str(port), "--log-level", "error"], folder / "server", own) as process:
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"{address}/health", timeout=5).is_success:
+                    break
+            if not process.is_running() or time.monotonic() > deadline:
+                sys.exit("the Prefect server does not start")
+            time.sleep(1)
+        yield process, address
+
+
+@contextmanager
+def _serving(workspace: Workspace, address: str) -> Iterator[psutil.Process]:
+    home = str(workspace.folder.parent / "prefect-client")
+    own = {"PREFECT_API_URL": address, "PREFECT_HOME": home, "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
+    with _started([sys.executable, "-m", "flows", "serve"], workspace.folder, own) as process:
+        yield process
+
+
+@contextmanager
+def _started(command: list[str], folder: Path, own: dict[str, str]) -> Iterator[psutil.Process]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"} | own
+    with (folder.parent / f"{command[2]}.log").open("w") as log:  # not in the workspace, which would be dirty
+        process = psutil.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        except psutil.TimeoutExpired:
+            process.kill()
+
+
+def _ended(address: str, before: int, process: psutil.Process) -> int:
+    """How many runs have ended, when it is more than before and no run is at work."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < deadline:
+        counts = {kind: _count(address, kind) for kind in ("COMPLETED", "FAILED", "CRASHED")}
+        if counts["FAILED"] or counts["CRASHED"]:
+            sys.exit(f"a run failed: {counts}")
+        if counts["COMPLETED"] > before and not process.children(recursive=True):
+            return counts["COMPLETED"]
+        time.sleep(0.5)
+    sys.exit(f"no run has ended for {_WAIT_SECONDS:.0f} s after {before}")
+
+
+def _count(address: str, kind: str) -> int:
+    question = {"flow_runs": {"state": {"type": {"any_": [kind]}}}}
+    answer = httpx.post(f"{address}/flow_runs/count", json=question, timeout=60)
+    return int(answer.json()) if answer.is_success else 0
+
+
+def _sample(runs: int, workspace: Workspace, process: psutil.Process, server: psutil.Process) -> Sample:
+    below = {one.pid for one in process.children(recursive=True)}
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(one.cwd()) == workspace.folder and one.pid != process.pid:
+                below.add(one.pid)
+    sizes = [one.memory_info().rss / 2**20 for one in (process, server)]
+    return Sample(runs, sizes[0], process.num_fds(), process.num_threads(), len(below), sizes[1])
+
+
+def _decisions(workspace: Workspace) -> str:
+    """How many runs came to which decision."""
+    lines = (workspace.folder / "reports/decisions.jsonl").read_text(encoding="utf-8").splitlines()
+    counts: dict[str, int] = {}
+    found: list[Any] = [json.loads(line) for line in lines]
+    for one in found:
+        counts[one["decision"]] = counts.get(one["decision"], 0) + 1
+    return f"decisions: {', '.join(f'{word} {count}' for word, count in sorted(counts.items()))}"
