@@ -21,7 +21,7 @@ _MADE = ("ladder", "encoders", "features", "candidates", *_FORMS, "cross_validat
 _NO_FOLDS = {"folds": 0}
 # The ladder shows nothing of robustness, checks, batches and throughput, which take most of the time of an evaluation.
 # Throughput is that of one call, so that small calls take little of it.
-_UNSEEN = {"robustness_rows": 0, "checks": [], "latency_batches": 1, "batch_rows": 64}
+_UNSEEN = {"robustness_rows": 0, "checks": [], "latency_batches": 1, "latency_batch_rows": 1, "batch_rows": 32}
 
 
 @dataclass(frozen=True)
