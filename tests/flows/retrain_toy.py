@@ -45,6 +45,7 @@ retrain: {policy: auto, new_rows: 3, new_labels: 2, drift: null}
 TRAIN = """
 echo train >> ../runs
 test -e ../fail && { echo "error: no more memory"; exit 2; }
+while test -e ../hold; do sleep 0.05; done
 mkdir -p models/candidates
 { sha256sum < data/raw/rows.parquet; echo "$1"; } > models/candidates/model.txt
 """

@@ -21,6 +21,7 @@ def test_the_demo_s_parameters_hold_and_promote_by_themselves() -> None:
     assert set(made["features"]) == {own["candidates"][name]["features"] for name in demo.CANDIDATES}
     alone = {"policy": "auto", "pull": False, "push": False, "commit": False, "notify": None}
     assert made["retrain"] == {**own["retrain"], **alone}, "nothing leaves the folder"
+    assert made["verdict"] == {**own["verdict"], "negative_flips": 0.1}
 
 
 class Recorded(demo.Demo):
