@@ -84,5 +84,6 @@ def losses_reason(losses: list[Loss], match: Match, shared: Ints, params: Verdic
 def flips_reason(flips: int, rows: int, too_many: bool, params: VerdictParams) -> str:
     """How many rows turn from right to wrong."""
     allowed = f"at most {wording.percent(params.negative_flips)} are allowed"
-    found = f"{flips:,} row{'' if flips == 1 else 's'} that the champion has right it has wrong ({wording.percent(flips / rows)}"
+    many = f"{flips:,} row{'' if flips == 1 else 's'}"
+    found = f"{many} that the champion has right it has wrong ({wording.percent(flips / rows)}"
     return f"{found}: too many, {allowed})." if too_many else f"{found}; {allowed})."
