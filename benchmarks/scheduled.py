@@ -13,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -79,8 +79,12 @@ def main(arguments: list[str]) -> None:
         workspace = made(Path(folder) / "helpdesk", asked.seconds)
         with _server(Path(folder)) as (server, address), _serving(workspace, address) as process:
             samples = list(watched(workspace, process, server, address, asked.runs))
-        print(_decisions(workspace))
+        decisions = _decisions(workspace)
+    print(f"decisions: {', '.join(f'{word} {count}' for word, count in sorted(decisions.items()))}")
     short = grown(samples)
+    retrained = sum(decisions.values()) - decisions["SKIP"]
+    if retrained < asked.runs // _EVERY:
+        short.append(f"{retrained} runs retrained, fewer than the {asked.runs // _EVERY} times that rows came")
     if short:
         sys.exit("; ".join(short))
 
@@ -94,11 +98,9 @@ def made(folder: Path, seconds: float) -> Workspace:
     workspace = Workspace(folder, changes | {"ingest": ingest})
     for path in (folder / "data/source").iterdir():
         path.unlink()
-    _arrive(workspace, _FIRST_ROWS)
     for words in (["config", "user.name", "Benchmark"], ["config", "user.email", "benchmark@example.org"]):
         subprocess.run(["git", *words], cwd=folder, check=True)
-    subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
-    subprocess.run(["git", "commit", "--quiet", "--message", "Begin"], cwd=folder, check=True)
+    _arrive(workspace, _FIRST_ROWS)
     return workspace
 
 
@@ -115,7 +117,7 @@ def watched(
         now = _ended(address, ended, process)
         if now // _EVERY > ended // _EVERY:
             _arrive(workspace, _MORE_ROWS)
-        if now // 5 > ended // 5 or ended == 0:
+        if now // 5 > ended // 5 or ended == 0 or now >= runs:
             sample = _sample(now, workspace, process, server)
             print(sample, flush=True)
             yield sample
@@ -137,18 +139,20 @@ def grown(samples: list[Sample]) -> list[str]:
 
 
 def _arrive(workspace: Workspace, count: int) -> None:
-    """Appends so many rows of the sample data, which are not yet there, to the source."""
+    """Appends so many rows of the sample data, which are not yet there, to the source, and commits them."""
     path = workspace.folder / "data/source/rows.csv"
     files = sorted((ROOT / "data/source").glob("helpdesk-2026-*.csv"))
     rows = [row for file in files for row in csv.reader(file.open(encoding="utf-8", newline=""))][1:]
     head, rows = ["id", "created", "channel", "text", "queue"], [row for row in rows if row[0] != "id"]
     there = 0 if not path.exists() else sum(1 for _ in csv.reader(path.open(encoding="utf-8", newline=""))) - 1
     with path.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([*([] if there else [head]), *rows[max(there, 0) : max(there, 0) + count]])
+        csv.writer(file).writerows([*([] if there else [head]), *rows[there : there + count]])
+    for words in (["add", "--all"], ["commit", "--quiet", "--message", f"{count} rows more"]):  # else none is promoted
+        subprocess.run(["git", *words], cwd=workspace.folder, check=True)
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+def _server(folder: Path) -> Iterator[tuple[psutil.Popen, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -162,14 +166,14 @@ def _server(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
             with suppress(httpx.HTTPError):
                 if httpx.get(f"{address}/health", timeout=5).is_success:
                     break
-            if not process.is_running() or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 sys.exit("the Prefect server does not start")
             time.sleep(1)
         yield process, address
 
 
 @contextmanager
-def _serving(workspace: Workspace, address: str) -> Iterator[psutil.Process]:
+def _serving(workspace: Workspace, address: str) -> Iterator[psutil.Popen]:
     home = str(workspace.folder.parent / "prefect-client")
     own = {"PREFECT_API_URL": address, "PREFECT_HOME": home, "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
     with _started([sys.executable, "-m", "flows", "serve"], workspace.folder, own) as process:
@@ -177,7 +181,7 @@ def _serving(workspace: Workspace, address: str) -> Iterator[psutil.Process]:
 
 
 @contextmanager
-def _started(command: list[str], folder: Path, own: dict[str, str]) -> Iterator[psutil.Process]:
+def _started(command: list[str], folder: Path, own: dict[str, str]) -> Iterator[psutil.Popen]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"} | own
     with (folder.parent / f"{command[2]}.log").open("w") as log:  # not in the workspace, which would be dirty
@@ -202,7 +206,8 @@ def _ended(address: str, before: int, process: psutil.Process) -> int:
         if counts["COMPLETED"] > before and not process.children(recursive=True):
             return counts["COMPLETED"]
         time.sleep(0.5)
-    sys.exit(f"no run has ended for {_WAIT_SECONDS:.0f} s after {before}")
+    left = ", ".join(" ".join(one.cmdline()[:4]) for one in process.children(recursive=True)) or "none"
+    sys.exit(f"no run has ended for {_WAIT_SECONDS:.0f} s after {before}; processes at work: {left}")
 
 
 def _count(address: str, kind: str) -> int:
@@ -221,11 +226,7 @@ def _sample(runs: int, workspace: Workspace, process: psutil.Process, server: ps
     return Sample(runs, sizes[0], process.num_fds(), process.num_threads(), len(below), sizes[1])
 
 
-def _decisions(workspace: Workspace) -> str:
+def _decisions(workspace: Workspace) -> "Counter[str]":
     """How many runs came to which decision."""
     lines = (workspace.folder / "reports/decisions.jsonl").read_text(encoding="utf-8").splitlines()
-    counts: dict[str, int] = {}
-    found: list[Any] = [json.loads(line) for line in lines]
-    for one in found:
-        counts[one["decision"]] = counts.get(one["decision"], 0) + 1
-    return f"decisions: {', '.join(f'{word} {count}' for word, count in sorted(counts.items()))}"
+    return Counter(json.loads(line)["decision"] for line in lines)

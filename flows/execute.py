@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Protocol
 
+from flows.secrets import redacted
 from flows.stage import Job, StageFailed, StageTransient, shell_command
 from flows.worker import NurseryLost, Worker
 
@@ -29,6 +30,7 @@ def execute(worker: Worker, job: Job, listener: Listener) -> None:
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
     def line(text: str) -> None:
+        text = redacted(text)  # it goes to the terminal, to files and to the server
         if listener.line(text):
             tail.append(text)
 

@@ -198,23 +198,26 @@ def _run(request: dict[str, Any]) -> int:
         if end.code is not None and not isinstance(end.code, int):
             print(end.code, file=sys.stderr)
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # Ctrl-C among them, as an interpreter that ends by itself does
+    except BaseException:  # Ctrl-C among them
         traceback.print_exc()
         code = 1
     return _leave(code)
 
 
 def _leave(code: int) -> NoReturn:
-    """Ends a fork as `multiprocessing` ends its own: what was registered is called, and the heap is left to the system.
+    """Ends a fork as an interpreter ends, but for its heap, which is left to the system.
 
     To tear down each object would copy every page of it that is shared with this module's process, for two seconds.
     """
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the end of an interpreter does
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        ctypes.CDLL(None).fflush(None)  # what libraries written in C have said
+    finally:
+        os._exit(code)
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """The Prefect flow `retrain`: makes models anew where that is worth it, and says each time what was decided and why."""
 
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -80,9 +81,9 @@ def carry_out(work: Retraining) -> dict[str, Any]:
     except Exception as error:
         work.record_failure(error)
         said = str(error) if isinstance(error, RegraftError) else sentence(error)
-        harmless = work.harmless(said)
-        if harmless != said:  # then its cause is not to be shown either, nor the traceback that tells of it
-            raise RetrainFailed(harmless, error) from None
+        shown = "".join(traceback.format_exception(error))  # with its causes, as logs show it
+        if work.harmless(shown) != shown:
+            raise RetrainFailed(work.harmless(said), error) from None
         if isinstance(error, (RegraftError, OSError)):  # the latter such as a full disk
             raise RetrainFailed(said, error) from error
         raise

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from flows import summary
 from flows.commands.options import Wait, Workers
-from flows.commands.surroundings import display_on, errors, served
+from flows.commands.surroundings import display_on, errors, prefect_server
 
 
 class Policy(StrEnum):
@@ -45,7 +45,12 @@ def retrain(
     from flows.workspace import find
 
     console = Console()
-    with errors("regraft retrain"), display_on(console) as display, watched(display, wait), served(find(Path.cwd())):
+    with (
+        errors("regraft retrain"),
+        display_on(console) as display,
+        watched(display, wait),
+        prefect_server(find(Path.cwd())),
+    ):
         from flows.retrain import retrain as flow
 
         decision = flow(force=force, reason=reason, policy=policy.value if policy else None, workers=workers)

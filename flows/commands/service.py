@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from flows import summary
-from flows.commands.surroundings import errors, service
+from flows.commands.surroundings import errors, registry_held
 from tasks.errors import BadInput
 
 
@@ -25,7 +25,7 @@ def promote(
     """Puts the selected model into service, as a version in git's tags: it becomes the champion (models/champion/)."""
     from flows import promotion
 
-    with errors("regraft promote"), service() as (root, repo):
+    with errors("regraft promote"), registry_held() as (root, repo):
         done = promotion.promote(root, repo, reason=reason, force=force, commit=commit)
     Console().print(summary.promoted(done), highlight=False)
 
@@ -40,7 +40,7 @@ def rollback(
     """Puts an earlier model back into service; its files come from DVC's cache or remote, nothing is trained."""
     from flows import promotion
 
-    with errors("regraft rollback"), service() as (root, repo):
+    with errors("regraft rollback"), registry_held() as (root, repo):
         done = promotion.rollback(root, repo, version, reason)
     Console().print(summary.promoted(done), highlight=False)
 

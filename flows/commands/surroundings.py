@@ -13,6 +13,7 @@ from rich.console import Console
 
 from flows import summary
 from flows.display import Display, LiveDisplay, PlainDisplay
+from flows.secrets import redacted
 from tasks.errors import BadInput, RegraftError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -45,7 +46,7 @@ def display_on(console: Console) -> Display:
 
 
 @contextmanager
-def service() -> Iterator[tuple[Path, Any]]:
+def registry_held() -> Iterator[tuple[Path, Any]]:
     """Yields the workspace and DVC's view of it; waits for another run to end, so that both are recorded."""
     from flows import champion, promotion
     from flows.workspace import find, held
@@ -57,7 +58,7 @@ def service() -> Iterator[tuple[Path, Any]]:
 
 
 @contextmanager
-def served(root: Path) -> Iterator[None]:
+def prefect_server(root: Path) -> Iterator[None]:
     """Sees to a server while a flow runs, and says in one sentence if there is none; import the flow within it."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the display shows all of it
@@ -74,13 +75,14 @@ def served(root: Path) -> Iterator[None]:
     except (HTTPError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "API" not in str(error):  # Prefect has no class of its own for this
             raise
+        found = redacted(" ".join(str(error).split()))  # it may hold the address, and that a password
         fix = "Start the server that PREFECT_API_URL names, or unset it to use a temporary one; what was made is kept."
-        raise BadInput("Prefect", "a server that answers", " ".join(str(error).split()), fix) from error
+        raise BadInput("Prefect", "a server that answers", found, fix) from error
 
 
 def run_flow(root: Path, targets: list[str], workers: int | None, force: bool) -> None:
     """Runs the flow `pipeline` in this process, up to `targets`; all of it without any."""
-    with served(root):
+    with prefect_server(root):
         from flows.pipeline import pipeline
 
         pipeline(targets=targets or None, workers=workers, force=force)

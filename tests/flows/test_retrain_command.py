@@ -30,6 +30,9 @@ def test_the_command_skips_without_loading_a_model_and_ends_with_its_exit_code(p
     assert "Decision: SKIP" in done.stdout
     project.put(["access", "hardware"] * 5)
     (project.folder / "fail").touch()
+    project.environment["STORE_TOKEN"] = "no more memory"
+    assert "error: ***" in project.regraft("retrain", code=1), "nor does what a stage says show a secret"
+    del project.environment["STORE_TOKEN"]
     text = project.regraft("retrain", code=1)
     assert "no more memory" in text
     assert "`regraft retrain` tries it again" in text

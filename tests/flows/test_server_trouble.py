@@ -48,7 +48,7 @@ def test_a_data_base_that_is_locked_for_a_while_is_waited_for(tmp_path: Path) ->
             release = threading.Timer(15, held.rollback)
             release.start()
             text, _ = process.communicate(timeout=600)
-            release.join()
+            assert release.finished.is_set(), "it waited for the data base"
             held.close()
     assert process.returncode == 0, text
     assert sorted(project.runs()) == sorted(ALL)

@@ -1,12 +1,10 @@
 """A work pool as `prefect.yaml` has it, on a server with a password: its worker retrains, and may be killed at it."""
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +56,8 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     except psutil.NoSuchProcess:
         return
     for one in whole:
-        if one.is_running():
-            os.kill(one.pid, signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
     process.wait()
 
 

@@ -80,7 +80,7 @@ def test_a_command_ends_as_an_interpreter_does(worker: Worker, tmp_path: Path) -
     (tmp_path / "tasks/__main__.py").write_text(
         "import atexit, sys, threading, time\n"
         "atexit.register(print, 'registered')\n"
-        "threading.Thread(target=lambda: (time.sleep(0.2), print('from a thread'))).start()\n"
+        "threading.Thread(target=lambda: (time.sleep(1), print('from a thread'))).start()\n"
         "print('unfinished line', end=' ')\n"
         "sys.exit('why it ended')\n"
     )

@@ -13,7 +13,7 @@ from tasks.errors import BadInput
 from tasks.finetune.cross_validation import out_of_fold
 from tasks.finetune.memory import too_little
 from tasks.finetune.params import CandidateParams, CrossValidationParams, LinearSvmParams, TextCnnParams
-from tasks.finetune.search import search
+from tasks.finetune.search import _all, search
 from tasks.finetune.trainer import Fitted, Indices, Probabilities, Split, Trainer
 from tasks.folds import folds
 from tasks.model import Family
@@ -176,6 +176,7 @@ def test_a_declared_value_between_whole_numbers_is_no_value_of_the_space(trainer
 def test_a_large_space_is_not_listed(trainer: Counting, tmp_path: Path) -> None:
     space: dict[str, object] = {"C": [float(number + 1) / 100 for number in range(400)]}
     space["class_weight"] = [{"access": float(number + 1)} for number in range(400)]  # 160,000 sets
+    assert _all(space, 3) is None
     _, trials = search(trainer, candidate(space, trials=3), PARTS, tmp_path)
     assert len(trials) == 3
 
