@@ -4,7 +4,10 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.flows import site
+from tests.flows.retrain_toy import RetrainProject
 from tests.flows.toy import ALL, Project, wait_until
 
 
@@ -52,3 +55,17 @@ def test_a_data_base_that_is_locked_for_a_while_is_waited_for(tmp_path: Path) ->
             held.close()
     assert process.returncode == 0, text
     assert sorted(project.runs()) == sorted(ALL)
+
+
+@pytest.mark.parametrize("command", ["run", "retrain"])
+def test_a_server_that_is_down_from_the_start_is_told_before_anything_runs(command: str, tmp_path: Path) -> None:
+    project = RetrainProject(tmp_path) if command == "retrain" else Project(tmp_path)
+    password = "hush-hush-hush"
+    nobody = {"PREFECT_API_URL": f"http://me:{password}@127.0.0.1:9/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    project.environment |= nobody | {"PREFECT_HOME": str(tmp_path / "client")}
+    text = project.regraft(command, code=2)
+    assert "error: Prefect: expected a server that answers, found" in text
+    assert "unset it to use a temporary one" in text
+    assert "Traceback" not in text
+    assert password not in text
+    assert project.runs() == []
