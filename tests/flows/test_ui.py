@@ -102,6 +102,8 @@ def test_what_is_served_runs_once_asked_and_stops_at_ctrl_c(pages: Site, served:
         wait_until(lambda: process.poll() is not None or pages.deployment("score"), 300)
         deployment = pages.deployment("score")
         assert deployment is not None
+        ahead = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        wait_until(lambda: pages.ask("flow_runs/count", **ahead) > 0, 120)  # the server has made runs of its schedule
         run = pages.ask(f"deployments/{deployment['id']}/create_flow_run", name="by hand")
         wait_until(lambda: run_of(pages, "score")["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), 300)
         assert (run_of(pages, "score")["id"], run_of(pages, "score")["state_type"]) == (run["id"], "COMPLETED")
