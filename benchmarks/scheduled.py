@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> None:
 def made(folder: Path, seconds: float) -> Workspace:
     """A repository of its own, which retrains every so many seconds."""
     schedule = {"retrain": {"interval_hours": seconds / 3600}, "score": None}
-    ingest = {"sources": ["data/source/rows.csv"], "columns": _COLUMNS, "language": "en"}
+    ingest = {"sources": ["data/source/rows.csv"], "columns": _COLUMNS}
     retrain = {"policy": "auto", "new_rows": 30, "max_age_days": None}
     changes = {"features": _FEATURES, "candidates": _CANDIDATES, "schedule": schedule, "retrain": retrain}
     workspace = Workspace(folder, changes | {"ingest": ingest})
@@ -114,7 +114,7 @@ def watched(
     """
     ended = 0
     while ended < runs:
-        now = _ended(address, ended, process)
+        now = _ended(workspace, address, ended, process)
         if now // _EVERY > ended // _EVERY:
             _arrive(workspace, _MORE_ROWS)
         if now // 5 > ended // 5 or ended == 0 or now >= runs:
@@ -196,13 +196,14 @@ def _started(command: list[str], folder: Path, own: dict[str, str]) -> Iterator[
             process.kill()
 
 
-def _ended(address: str, before: int, process: psutil.Process) -> int:
+def _ended(workspace: Workspace, address: str, before: int, process: psutil.Process) -> int:
     """How many runs have ended, when it is more than before and no run is at work."""
     deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
         counts = {kind: _count(address, kind) for kind in ("COMPLETED", "FAILED", "CRASHED")}
         if counts["FAILED"] or counts["CRASHED"]:
-            sys.exit(f"a run failed: {counts}")
+            log = (workspace.folder.parent / "flows.log").read_text(encoding="utf-8")
+            sys.exit(f"a run failed: {counts}\n{log[-3000:]}")
         if counts["COMPLETED"] > before and not process.children(recursive=True):
             return counts["COMPLETED"]
         time.sleep(0.5)
