@@ -74,8 +74,11 @@ class Project:
         self._server = {"PREFECT_API_URL": api} if api else {}
         folder.mkdir(parents=True)
         without = shutil.ignore_patterns("__pycache__")
-        for name in ("tasks", "models/encoders/none", "models/ensembles", "models/quantized", "models/students"):
+        for name in ("tasks", "models/encoders/none"):
             shutil.copytree(ROOT / name, folder / name, ignore=without)
+        for name in ("ensembles", "quantized", "students"):  # not what a run in this checkout has put there
+            (folder / "models" / name).mkdir(parents=True)
+            shutil.copyfile(ROOT / "models" / name / "README.md", folder / "models" / name / "README.md")
         for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
             shutil.copyfile(ROOT / name, folder / name)
         (folder / ".dvc").mkdir()

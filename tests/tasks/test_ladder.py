@@ -85,7 +85,8 @@ def test_rungs_are_measured_on_nothing_that_the_ladder_does_not_show() -> None:
         "checks": [],
         "robustness_rows": 0,
         "latency_batches": 1,
-        "batch_rows": 64,
+        "latency_batch_rows": 1,
+        "batch_rows": 32,
     }
 
 
