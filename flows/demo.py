@@ -2,7 +2,7 @@
 
 It works in a copy of the project, `.regraft/demo/`, with three quick candidates and the policy `auto`; it leaves the
 project's own models, data and git history alone. The copy stays, to be looked at: its `regraft history`, its tags, its
-`reports/`. Another demo begins with a new copy. Its table holds no times.
+`reports/`. Another demo begins with a new copy. Its table is the same in every run: it holds no times.
 """
 
 import os
