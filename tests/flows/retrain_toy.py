@@ -1,24 +1,34 @@
 """A small repository with the stages that `retrain` needs; each run of one is noted outside of it."""
 
 import json
+import logging
 import subprocess
+import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
+import pytest
 from dvc.repo import Repo
 
 import tasks
+from flows import graph
+from flows.display import Display
 from flows.registry import Registry
+from flows.session import Session
 from tasks import rows
 from tests.flows.toy import Project
+
+Retrain = Callable[..., dict[str, Any]]
 
 DVC_YAML = """
 stages:
   ingest:
-    cmd: echo ingest >> ../runs && mkdir -p data/raw && cp source/rows.parquet data/raw/rows.parquet
+    cmd: echo ingest >> ../runs && sh kill.sh ingest && mkdir -p data/raw && cp source/rows.parquet data/raw/rows.parquet
     deps: [source]
     outs: [data/raw/rows.parquet]
   train:
@@ -44,14 +54,23 @@ retrain: {policy: auto, new_rows: 3, new_labels: 2, drift: null}
 """
 TRAIN = """
 echo train >> ../runs
+sh kill.sh train
 test -e ../fail && { echo "error: no more memory"; exit 2; }
 while test -e ../hold; do sleep 0.05; done
 mkdir -p models/candidates
 { sha256sum < data/raw/rows.parquet; echo "$1"; } > models/candidates/model.txt
 """
+# Kills whoever runs the stages, at the stage that the test names; once.
+KILL = """
+test "$(cat ../kill 2> /dev/null)" = "$1" || exit 0
+rm ../kill
+kill -9 "$(cat ../pid)"
+sleep 60
+"""
 # As the real one: the champion itself is held, any other model gets the verdict that the test wants.
 SELECT = r"""
 echo select >> ../runs
+sh kill.sh select
 mkdir -p models/selected reports
 cp models/candidates/model.txt models/selected/
 verdict=$(cat ../verdict); champion=null
@@ -104,6 +123,7 @@ class RetrainProject(Project):
             "params.yaml": PARAMS_YAML,
             "train.sh": TRAIN,
             "select.sh": SELECT,
+            "kill.sh": KILL,
             ".gitignore": "/links/\n/.regraft/\n/models/\n/reports/\n/source/\n/data/\n__pycache__/\n",
             ".dvcignore": "__pycache__/\n*.pyc\n.*.partial\n",
             **{f"tasks/{name}": textwrap.dedent(text) for name, text in TASKS.items()},
@@ -142,6 +162,14 @@ class RetrainProject(Project):
         (self.root / "source").mkdir(exist_ok=True)
         rows.write(self.root / "source/rows.parquet", pa.table(columns, schema=rows.RAW))
 
+    def share(self) -> None:
+        """Sets a remote."""
+        (self.folder / "store").mkdir()
+        with Repo(str(self.root)) as repo, repo.config.edit() as config:
+            config["remote"] = {"store": {"url": str(self.folder / "store")}}
+            config["core"]["remote"] = "store"
+        self.commit("a remote")
+
     def say(self, verdict: str) -> None:
         """Makes this the verdict on the next model."""
         (self.folder / "verdict").write_text(f"{verdict}\n")
@@ -167,3 +195,36 @@ class RetrainProject(Project):
     def in_service(self) -> str | None:
         path = self.root / "models/champion/model.txt"
         return path.read_text() if path.exists() else None
+
+
+def entered(folder: Path, monkeypatch: pytest.MonkeyPatch, api: str = "") -> RetrainProject:
+    """A repository that is the current folder, and whose `tasks.params` this process knows too."""
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    made = RetrainProject(folder, api)
+    stub = ModuleType("tasks.params")
+    exec(textwrap.dedent(TASKS["params.py"]), stub.__dict__)
+    monkeypatch.setitem(sys.modules, "tasks.params", stub)
+    monkeypatch.chdir(made.root)
+    return made
+
+
+def without_a_server(monkeypatch: pytest.MonkeyPatch) -> Retrain:
+    """Carries out what the flow does, in this process; DVC runs the stages, so that no server is needed."""
+    from flows import grounds, retraining
+    from flows.retrain import carry_out
+
+    def bring_up(session: Session, targets: Sequence[str] = (), *_: object, **__: object) -> None:
+        with graph.readable():
+            session.graph.repo.reproduce(list(targets) or None)
+
+    for module in (grounds, retraining):
+        monkeypatch.setattr(module, "bring_up", bring_up)
+        monkeypatch.setattr(module, "step", lambda name, do: do())
+    monkeypatch.setattr(grounds, "get_run_logger", lambda: logging.getLogger("test"))
+
+    def run(force: bool = False, reason: str | None = None, policy: Any = None) -> dict[str, Any]:
+        options = retraining.Options(force, reason, policy)
+        return carry_out(retraining.Retraining(Path.cwd(), Display(), options, str(uuid4()), logging.getLogger("test")))
+
+    return run

@@ -22,45 +22,19 @@ from flows.registry import Registry
 from flows.retrain import RetrainFailed
 from flows.session import Session
 from tasks.errors import BadInput, RegraftError
-from tests.flows import retrain_toy
-from tests.flows.retrain_toy import RetrainProject
+from tests.flows.retrain_toy import Retrain, RetrainProject, entered, without_a_server
 
-Retrain = Callable[..., dict[str, Any]]
 FIVE = ["access", "hardware", "access", "hardware", "access"]
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RetrainProject:
-    for name, value in retrain_toy.IDENTITY.items():
-        monkeypatch.setenv(name, value)
-    made = RetrainProject(tmp_path)
-    stub = ModuleType("tasks.params")
-    exec(textwrap.dedent(retrain_toy.TASKS["params.py"]), stub.__dict__)
-    monkeypatch.setitem(sys.modules, "tasks.params", stub)
-    monkeypatch.chdir(made.root)
-    return made
+    return entered(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def retrain(project: RetrainProject, monkeypatch: pytest.MonkeyPatch) -> Retrain:
-    """Carries out what the flow does, in this process; DVC runs the stages, so that no server is needed."""
-    from flows import grounds, retraining
-    from flows.retrain import carry_out
-
-    def bring_up(session: Session, targets: Sequence[str] = (), *_: object, **__: object) -> None:
-        with graph.readable():
-            session.graph.repo.reproduce(list(targets) or None)
-
-    for module in (grounds, retraining):
-        monkeypatch.setattr(module, "bring_up", bring_up)
-        monkeypatch.setattr(module, "step", lambda name, do: do())
-    monkeypatch.setattr(grounds, "get_run_logger", lambda: logging.getLogger("test"))
-
-    def run(force: bool = False, reason: str | None = None, policy: Any = None) -> dict[str, Any]:
-        options = retraining.Options(force, reason, policy)
-        return carry_out(retraining.Retraining(Path.cwd(), Display(), options, str(uuid4()), logging.getLogger("test")))
-
-    return run
+    return without_a_server(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -178,53 +152,11 @@ def test_a_failure_leaves_the_champion_and_the_next_run_finishes(
     assert told == ["promoted", "failed", "promoted"]
 
 
-STEPS: list[tuple[Any, str, bool]] = [
-    (promotion, "promote", False),
-    (Registry, "appoint", True),
-    (promotion, "promote", True),
-    (decision, "write", False),
-    (decision, "drop_draft", False),
-]
-
-
-@pytest.mark.parametrize(("where", "step", "after"), STEPS)
-def test_a_kill_at_any_step_is_made_good_by_the_next_run(
-    project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch, where: Any, step: str, after: bool
-) -> None:
-    do = getattr(where, step)
-    project.change("params.yaml", "{policy: auto,", "{policy: auto, push: true,")
-    project.commit("push")
-    pushed: list[Path] = []
-    monkeypatch.setattr(remote, "push", lambda root, repo: pushed.append(root))
-
-    class Killed(BaseException):
-        pass
-
-    def killed(*arguments: Any, **options: Any) -> Any:
-        if after:
-            do(*arguments, **options)
-        raise Killed
-
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(where, step, killed)
-        retrain()
-    project.runs()
-    retrain()
-    assert project.runs() == [], "nothing is computed twice"
-    assert project.appointed == [(1, "v0.1.0")], "one champion, appointed once"
-    assert project.in_service is not None
-    promoted = [one for one in project.decisions if one["decision"] == "PROMOTE"]
-    assert [one["champion"] for one in promoted] == [{"before": None, "after": "v0.1.0"}]
-    assert retrain()["decision"] == "SKIP"
-    assert decision.draft(project.root) is None
-    assert pushed and project.decisions[-1]["pushed"], "what was promoted is sent all the same"
-
-
 def test_a_clone_knows_the_rows_of_the_champion_from_the_remote(
     project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     retrain()
-    share(project)  # which the champion's commit knows nothing of
+    project.share()  # which the champion's commit knows nothing of
     project.put([*FIVE, "access"])
     retrain()
     project.commit("a row")
@@ -236,15 +168,6 @@ def test_a_clone_knows_the_rows_of_the_champion_from_the_remote(
     project.put([*FIVE, "access", "access"])
     assert retrain()["reasons"][0] == "2 new rows, fewer than the 3 of retrain.new_rows."
     assert project.runs() == ["ingest"]
-
-
-def share(project: RetrainProject) -> None:
-    """Sets a remote."""
-    (project.folder / "store").mkdir()
-    with Repo(str(project.root)) as repo, repo.config.edit() as config:
-        config["remote"] = {"store": {"url": str(project.folder / "store")}}
-        config["core"]["remote"] = "store"
-    project.commit("a remote")
 
 
 def push(project: RetrainProject) -> None:
@@ -263,7 +186,7 @@ def clone(project: RetrainProject) -> Path:
 def test_sources_under_dvc_add_are_brought_in_time_and_anew(
     project: RetrainProject, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    share(project)
+    project.share()
     project.change("params.yaml", "sources: []", "sources: ['extra/*.csv']")
 
     def add(text: str) -> None:

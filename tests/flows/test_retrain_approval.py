@@ -14,22 +14,14 @@ import pytest
 
 from flows import approval, artifacts, decision, promotion, server
 from flows.workspace import held
-from tests.flows import retrain_toy
-from tests.flows.retrain_toy import RetrainProject
+from tests.flows.retrain_toy import Retrain, RetrainProject, entered
 
-Retrain = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def project(tmp_path: Path, prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> RetrainProject:
-    for name, value in retrain_toy.IDENTITY.items():
-        monkeypatch.setenv(name, value)
-    made = RetrainProject(tmp_path, prefect_api)
-    stub = ModuleType("tasks.params")
-    exec(textwrap.dedent(retrain_toy.TASKS["params.py"]), stub.__dict__)
-    monkeypatch.setitem(sys.modules, "tasks.params", stub)
+    made = entered(tmp_path, monkeypatch, prefect_api)
     monkeypatch.setattr(approval, "POLL_SECONDS", 1)
-    monkeypatch.chdir(made.root)
     made.change("params.yaml", "policy: auto", "policy: approve, approve_hours: 0.1")
     made.commit("ask")
     return made
