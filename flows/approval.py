@@ -78,9 +78,10 @@ def question(selection: Mapping[str, Any], because: Sequence[str], before: str |
         before: the version in service.
     """
     place = f"in place of {before}" if before else "as the first champion"
-    reasons = "\n".join(f"- {reason}" for reason in [*because, *selection["reasons"]])
+    causes, reasons = ("\n".join(f"- {reason}" for reason in each) for each in (because, selection["reasons"]))
     return (
         f"**Put {selection['winner']} into service {place}?**\n\n"
+        f"It was made because:\n\n{causes}\n\n"
         f"The verdict is {selection['verdict']}:\n\n{reasons}\n\n"
         "More is in reports/report.html, and in the artifacts of this run."
     )

@@ -143,7 +143,8 @@ class Retraining:
         artifacts.publish(root, None)
         hours = self._params.approve_hours
         self._display.note(
-            f"Waits up to {hours:g} hours for an answer: in the Prefect UI (Resume), or by `regraft promote`."
+            f"Waits up to {hours:g} hours for an answer: in the Prefect UI (Resume, in the menu of this run), or by "
+            "`regraft promote`."
         )
         before = self._before
         registry = provenance.registry_of(root)

@@ -81,6 +81,24 @@ class Browser:
         """Types into what has the focus."""
         self._call("Input.insertText", text=text)
 
+    def press(self, words: str, role: str = "button") -> None:
+        """Waits for something to press that says this, or is labelled so, and clicks into its middle.
+
+        Args:
+            role: as readers of screens know it; a button that is not called one has it too.
+        """
+        found = (
+            f"[...document.querySelectorAll('{role}, [role={role}]')].reverse().find("
+            f"one => [one.innerText.trim(), one.ariaLabel].includes({json.dumps(words)}) && one.offsetParent)"
+        )
+        self.wait(f"Boolean({found})")
+        self.evaluate(f"{found}.scrollIntoView({{block: 'nearest'}})")
+        place = self.evaluate(
+            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({found}.getBoundingClientRect())"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
+
     def evaluate(self, script: str) -> Any:
         found = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]

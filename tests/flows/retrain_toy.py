@@ -28,7 +28,7 @@ Retrain = Callable[..., dict[str, Any]]
 DVC_YAML = """
 stages:
   ingest:
-    cmd: echo ingest >> ../runs && sh kill.sh ingest && mkdir -p data/raw && cp source/rows.parquet data/raw/rows.parquet
+    cmd: echo ingest >> ../runs && sh kill.sh ingest && mkdir -p data/raw && cp source/rows.parquet data/raw/
     deps: [source]
     outs: [data/raw/rows.parquet]
   train:

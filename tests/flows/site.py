@@ -68,6 +68,7 @@ def started(folder: Path) -> Iterator[Site]:
         "PREFECT_UI_API_URL": f"{site.address}/api",
         "PREFECT_UI_STATIC_DIRECTORY": str(folder / "pages"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
         **site.environment,
     }
     command = [sys.executable, "-W", "ignore", "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]

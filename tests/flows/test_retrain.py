@@ -2,25 +2,17 @@
 
 import errno
 import json
-import logging
 import shutil
 import subprocess
-import sys
-import textwrap
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from dvc.repo import Repo
 
-from flows import artifacts, decision, events, graph, promotion, remote
+from flows import artifacts, decision, events, remote
 from flows.display import Display
-from flows.registry import Registry
 from flows.retrain import RetrainFailed
-from flows.session import Session
 from tasks.errors import BadInput, RegraftError
 from tests.flows.retrain_toy import Retrain, RetrainProject, entered, without_a_server
 

@@ -1,13 +1,10 @@
 """A challenger that a person is asked about."""
 
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,7 +12,6 @@ import pytest
 from flows import approval, artifacts, decision, promotion, server
 from flows.workspace import held
 from tests.flows.retrain_toy import Retrain, RetrainProject, entered
-
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from tests.flows import reports, site
 from tests.flows.browser import CHROMIUM, Browser
+from tests.flows.retrain_toy import RetrainProject
 from tests.flows.site import Site
 from tests.flows.toy import Project, wait_until
 
@@ -58,9 +59,24 @@ def state_of(pages: Site, run: str) -> Any:
     return found["state_type"]
 
 
+def artifacts_of(pages: Site, run: str) -> dict[str, Any]:
+    """The newest of each key."""
+    found = pages.ask("artifacts/filter", flow_runs={"id": {"any_": [run]}}, sort="CREATED_DESC")
+    return {one["key"]: one for one in reversed(found)}
+
+
 def shot(browser: Browser, name: str) -> None:
     if SHOTS:
         browser.screenshot(Path(SHOTS) / name)
+
+
+def log_in(browser: Browser, pages: Site) -> None:
+    browser.open(pages.address)
+    browser.wait_for("Login")
+    browser.wait("document.activeElement.type === 'password'")
+    browser.type(site.PASSWORD)
+    browser.press("Login")
+    browser.wait("!location.pathname.endsWith('/login')")
 
 
 def test_a_person_sees_stages_states_logs_and_the_verdict(pages: Site, served: Project, browser: Browser) -> None:
@@ -70,13 +86,7 @@ def test_a_person_sees_stages_states_logs_and_the_verdict(pages: Site, served: P
     served.regraft("run")
     run = run_of(pages, "pipeline")
 
-    browser.open(pages.address)
-    browser.wait_for("Login")
-    browser.wait("document.activeElement.type === 'password'")
-    browser.type(site.PASSWORD)
-    browser.evaluate("document.querySelector('button[type=submit]').click()")
-    browser.wait("!location.pathname.endsWith('/login')")
-
+    log_in(browser, pages)
     browser.open(f"{pages.address}/v2/runs/flow-run/{run['id']}?tab=TaskRuns")
     browser.wait_for("all stages", "Completed", "scale@two", "total", "gather", "Cached")
     shot(browser, "flow-run.png")
@@ -85,7 +95,7 @@ def test_a_person_sees_stages_states_logs_and_the_verdict(pages: Site, served: P
 
     browser.open(f"{pages.address}/v2/artifacts/key/regraft-verdict")
     browser.wait_for("regraft-verdict")
-    artifacts = {one["key"]: one for one in pages.ask("artifacts/filter", flow_runs={"id": {"any_": [run["id"]]}})}
+    artifacts = artifacts_of(pages, run["id"])
     assert set(artifacts) == {"regraft-candidates", "regraft-verdict", "regraft-report"}
     browser.open(f"{pages.address}/v2/artifacts/artifact/{artifacts['regraft-verdict']['id']}")
     browser.wait_for("PROMOTE: finetune", "it gains 0.0214", "macro F1")
@@ -137,3 +147,59 @@ def test_a_stage_has_the_tags_that_dvc_yaml_gives_it_and_no_others(pages: Site, 
     newest = pages.ask("flow_runs/filter", flows=pipelines, sort="START_TIME_DESC", limit=1)[0]
     tasks = pages.ask("task_runs/filter", flow_runs={"id": {"any_": [newest["id"]]}})
     assert {one["name"]: one["tags"] for one in tasks if one["tags"]} == {"total": ["gpu"]}
+
+
+def test_stages_with_a_tag_take_turns_where_a_limit_says_so(pages: Site, served: Project) -> None:
+    """Each of the three notes when it begins and ends; they are free to run side by side but for the limit."""
+    pages.ask("concurrency_limits/", tag="scarce", concurrency_limit=1)
+    served.change("dvc.yaml", "      cmd: sh scale.sh", "      meta: {tags: [scarce]}\n      cmd: sh scale.sh")
+    served.change("scale.sh", "mkdir -p out", "mkdir -p out; echo begins >> ../turns")
+    served.write("scale.sh", served.read("scale.sh") + "sleep 1; echo ends >> ../turns\n")
+    served.regraft("run", "--workers", "3")
+    assert (served.folder / "turns").read_text().split() == ["begins", "ends"] * 3
+
+
+def test_a_person_answers_for_a_challenger_in_the_browser(pages: Site, tmp_path: Path, browser: Browser) -> None:
+    project = RetrainProject(tmp_path)
+    project.environment |= pages.environment
+    project.change("params.yaml", "policy: auto", "policy: approve, approve_hours: 0.2")
+    before, _, _ = project.read("select.sh").partition("printf")
+    project.write("select.sh", before + "cp ../selection.json reports/")  # a whole one, in place of what is printed
+    (tmp_path / "selection.json").write_text(json.dumps({**reports.SELECTION, "champion": None}))
+    project.commit("ask")
+
+    def paused() -> list[dict[str, Any]]:
+        found = pages.ask("flow_runs/filter", flows={"name": {"any_": ["retrain"]}})
+        return [one for one in found if one["state_type"] == "PAUSED"]
+
+    with project.started("retrain") as process:
+        wait_until(lambda: process.poll() is not None or paused(), 300)
+        (run,) = paused()
+        log_in(browser, pages)
+        page = f"{pages.address}/v2/runs/flow-run/{run['id']}"
+        browser.open(f"{page}?tab=TaskRuns")
+        browser.wait_for(run["name"], "Paused", "ingest", "train", "select")
+        browser.press("Open menu")
+        browser.press("Resume", "menuitem")
+        browser.wait_for("Put finetune into service as the first champion?", "5 rows to learn from", "it gains 0.0214")
+        shot(browser, "approve.png")
+        browser.press("Select Answer")
+        browser.press("promote", "option")
+        browser.wait("document.querySelector('[aria-label=\"Select Answer\"]').innerText.includes('promote')")
+        browser.evaluate("document.querySelector('[role=dialog] textarea').focus()")
+        browser.type("I have tried it.")
+        browser.press("Resume")
+        said = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, said
+    assert project.words == ["PROMOTE"]
+    assert project.decisions[0]["reasons"][-1] == "A person decided to put it into service: I have tried it."
+    assert project.appointed == [(1, "v0.1.0")]
+
+    browser.open(f"{page}?tab=Logs")
+    browser.wait_for("Completed", "PROMOTE: There is no earlier decision", "I have tried it.")
+    artifacts = artifacts_of(pages, run["id"])
+    browser.open(f"{pages.address}/v2/artifacts/artifact/{artifacts['regraft-verdict']['id']}")
+    browser.wait_for("PROMOTE", "v0.1.0 is in service", "I have tried it.")
+    browser.open(f"{pages.address}/v2/artifacts/artifact/{artifacts['regraft-decisions']['id']}")
+    browser.wait_for("PROMOTE", "v0.1.0")
+    shot(browser, "decisions.png")

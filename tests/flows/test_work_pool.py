@@ -97,6 +97,9 @@ def test_a_worker_retrains_and_what_is_killed_is_finished_by_the_next_run(server
     with worker(project) as process:
         second = run(server)
         wait_until(lambda: project.has("../runs", "train"), 300)
+        overlapping = run(server)
+        wait_until(lambda: state(server, overlapping) in ENDED, 300)
+        assert state(server, overlapping) == "CANCELLED", "one at a time"
         kill(process)
     (tmp_path / "hold").unlink()
     assert project.git("tag", "--list", "model@*").split() == ["model@v0.1.0"]
