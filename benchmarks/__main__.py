@@ -20,6 +20,8 @@ NAMES = (
     "labels",
     "calibration",
     "scheduled",
+    "batch",
+    "demo",
 )
 
 

@@ -1,7 +1,8 @@
 """`python -m benchmarks scheduled [--runs 50] [--seconds 15]`: many scheduled retrains in a row, as users serve them.
 
 A Prefect server, `regraft serve`, and a few hundred rows; every tenth run finds new rows and retrains, the others skip.
-Promised: from the tenth run to the last, `regraft serve` does not grow in memory, open files or processes.
+Promised: from the tenth run to the last, `regraft serve` does not grow in memory, open files or processes; a run that
+finds nothing new ends within seconds.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import csv
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,12 +24,14 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.workspace import ROOT, Workspace
+from benchmarks.workspace import Workspace, sample_rows
 
 MEMORY = 1.05
 """What the last sample may have of the memory of the tenth run, at most."""
 FILES = 2
 """Open files that it may have more; connections to the server come and go."""
+SECONDS = 10.0
+"""What a run that skips may take from its start to its end: the median of them."""
 
 _EVERY = 10  # runs from one arrival of rows to the next
 _FIRST_ROWS, _MORE_ROWS = 300, 60
@@ -79,10 +83,12 @@ def main(arguments: list[str]) -> None:
         workspace = made(Path(folder) / "helpdesk", asked.seconds)
         with _server(Path(folder)) as (server, address), _serving(workspace, address) as process:
             samples = list(watched(workspace, process, server, address, asked.runs))
-        decisions = _decisions(workspace)
-    print(f"decisions: {', '.join(f'{word} {count}' for word, count in sorted(decisions.items()))}")
-    short = grown(samples)
-    retrained = sum(decisions.values()) - decisions["SKIP"]
+            decisions = _decisions(workspace)
+            skips = _seconds(address, [run for run, word in decisions.items() if word == "SKIP"])
+    counts = Counter(decisions.values())
+    print(f"decisions: {', '.join(f'{word} {count}' for word, count in sorted(counts.items()))}")
+    short = grown(samples) + slow(skips)
+    retrained = len(decisions) - counts["SKIP"]
     if retrained < asked.runs // _EVERY:
         short.append(f"{retrained} runs retrained, fewer than the {asked.runs // _EVERY} times that rows came")
     if short:
@@ -138,15 +144,26 @@ def grown(samples: list[Sample]) -> list[str]:
     return [words for words, good in kept.items() if not good]
 
 
+def slow(seconds: list[float]) -> list[str]:
+    """What is told of runs that skip and take too long."""
+    middle = statistics.median(seconds)
+    print(f"a run that skips: {middle:.1f} s in the median, {max(seconds):.1f} s at most, from its start to its end")
+    return [] if middle <= SECONDS else [f"a run that skips takes {middle:.1f} s in the median, promised {SECONDS:.0f}"]
+
+
 def _arrive(workspace: Workspace, count: int) -> None:
     """Appends so many rows of the sample data, which are not yet there, to the source, and commits them."""
     path = workspace.folder / "data/source/rows.csv"
-    files = sorted((ROOT / "data/source").glob("helpdesk-2026-*.csv"))
-    rows = [row for file in files for row in csv.reader(file.open(encoding="utf-8", newline=""))][1:]
-    head, rows = ["id", "created", "channel", "text", "queue"], [row for row in rows if row[0] != "id"]
-    there = 0 if not path.exists() else sum(1 for _ in csv.reader(path.open(encoding="utf-8", newline=""))) - 1
+    there = 0
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as file:
+            there = sum(1 for _ in csv.DictReader(file))
+    rows = sample_rows()
     with path.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([*([] if there else [head]), *rows[there : there + count]])
+        writer = csv.DictWriter(file, list(rows[0]))
+        if not there:
+            writer.writeheader()
+        writer.writerows(rows[there : there + count])
     for words in (["add", "--all"], ["commit", "--quiet", "--message", f"{count} rows more"]):  # else none is promoted
         subprocess.run(["git", *words], cwd=workspace.folder, check=True)
 
@@ -227,7 +244,15 @@ def _sample(runs: int, workspace: Workspace, process: psutil.Process, server: ps
     return Sample(runs, sizes[0], process.num_fds(), process.num_threads(), len(below), sizes[1])
 
 
-def _decisions(workspace: Workspace) -> "Counter[str]":
-    """How many runs came to which decision."""
+def _decisions(workspace: Workspace) -> dict[str, str]:
+    """What each run decided, by the id of the run."""
     lines = (workspace.folder / "reports/decisions.jsonl").read_text(encoding="utf-8").splitlines()
-    return Counter(json.loads(line)["decision"] for line in lines)
+    return {one["run"]: one["decision"] for one in map(json.loads, lines)}
+
+
+def _seconds(address: str, runs: list[str]) -> list[float]:
+    """How long these runs took, by Prefect's clock."""
+    question = {"flow_runs": {"id": {"any_": runs}}}
+    answer = httpx.post(f"{address}/flow_runs/filter", json=question, timeout=60)
+    answer.raise_for_status()
+    return [float(run["total_run_time"]) for run in answer.json()]

@@ -1,5 +1,6 @@
 """A fresh workspace of this project, outside it, with other parameters."""
 
+import csv
 import json
 import os
 import shutil
@@ -40,6 +41,15 @@ def params(changes: Mapping[str, Any]) -> dict[str, Any]:
             node = node.setdefault(key, {})
         node[last] = value
     return tree
+
+
+def sample_rows() -> list[dict[str, str]]:
+    """The rows of the sample data, month after month."""
+    rows = []
+    for path in sorted((ROOT / "data/source").glob("helpdesk-2026-*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows += list(csv.DictReader(file))
+    return rows
 
 
 class Workspace:
