@@ -76,3 +76,7 @@ MIXTURES = {name: (name,) for name in PARTS if "seed" not in name} | {
 
 BASELINE = "frozen"
 CHOSEN = "frozen + r-drop, named"
+TAUGHT = "neighbours taught by it"
+"""A student of the chosen mixture, which labels the texts that were not drawn: `STUDENT`."""
+
+STUDENT = Part(VECTORS, {"features": "vectors", "model": "nearest_neighbours", "neighbours": 20}, named=True)

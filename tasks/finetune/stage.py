@@ -29,7 +29,7 @@ from tasks.finetune.params import (
 )
 from tasks.finetune.result import Result, write
 from tasks.finetune.search import Trial, search
-from tasks.finetune.students import STUDENTS, StudentParams
+from tasks.finetune.students import STUDENTS, ClassicalStudentParams, NetworkStudentParams, StudentParams
 from tasks.finetune.trainer import Trainer
 from tasks.folds import folds
 from tasks.progress import log
@@ -96,7 +96,7 @@ def _trainer(
 ) -> Trainer[Any]:
     """The trainer of the candidate's family; only its libraries are imported."""
     teaching = None
-    if isinstance(params, StudentParams):
+    if isinstance(params, NetworkStudentParams):
         from tasks.finetune import teaching as teachings
 
         teaching = teachings.read(root, item, params, feature_set, classes, resources)
@@ -111,7 +111,12 @@ def _trainer(
         return _bagging(SmallNetworkTrainer(feature_set, classes, resources, teaching))
     from tasks.finetune.classical import ClassicalTrainer
 
-    return ClassicalTrainer(feature_set, classes, resources)
+    labelled = None
+    if isinstance(params, ClassicalStudentParams):
+        from tasks.finetune import pseudo_labels
+
+        labelled = pseudo_labels.read(root, item, params, feature_set, classes, resources)
+    return ClassicalTrainer(feature_set, classes, resources, labelled)
 
 
 def _bagging(trainer: Any) -> Trainer[Any]:

@@ -1,4 +1,4 @@
-"""Parameters of one student: a network that learns from another model, its teacher."""
+"""Parameters of one student: a model that learns from another one, its teacher."""
 
 import re
 from typing import Self
@@ -6,7 +6,20 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from tasks.block import Block
-from tasks.finetune.params import AverageParams, RecurrentParams, TextCnnParams, TrainingParams, TransformerParams
+from tasks.finetune.candidate import Candidate
+from tasks.finetune.params import (
+    AverageParams,
+    GradientBoostingParams,
+    LinearDiscriminantParams,
+    LogisticRegressionParams,
+    NaiveBayesParams,
+    NearestNeighboursParams,
+    RandomForestParams,
+    RecurrentParams,
+    TextCnnParams,
+    TrainingParams,
+    TransformerParams,
+)
 from tasks.texts import Patterns
 
 _PREDICTIONS = {"candidates": "out_of_fold", "ensembles": "combined"}
@@ -48,7 +61,7 @@ class Teacher(Block):
 
 
 class DistillationParams(Block):
-    """How a student learns from its teacher (Hinton et al. 2015)."""
+    """How a network learns from its teacher (Hinton et al. 2015)."""
 
     temperature: float = Field(default=2.0, gt=0, le=100)
     """What the logits of both are divided by before they are compared; higher shows more of what the teacher thinks of
@@ -61,35 +74,96 @@ class DistillationParams(Block):
     test rows are left out."""
 
 
-class _Student(TrainingParams):
+class PseudoLabelParams(Block):
+    """How a classical student learns from its teacher: texts count as rows with the label that the teacher gives."""
+
+    unlabelled: Patterns
+    """As of a network; there must be some."""
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    """The probability that the teacher must give its answer; texts that it is less sure of are left out."""
+
+    @field_validator("unlabelled")
+    @classmethod
+    def _teaches(cls, patterns: list[str]) -> list[str]:
+        if not patterns:
+            raise ValueError("files of texts, as rows with labels teach it those alone")
+        return patterns
+
+
+class _Student(Candidate):
     teacher: Teacher
     """The model that it learns from."""
+
+    @model_validator(mode="after")
+    def _searches_nothing(self) -> Self:
+        if self.search is not None:
+            # What the teacher says of a row was learnt from the rows that a trial holds out.
+            raise ValueError("no search of a student; search as a candidate, and write down what was found")
+        return self
+
+
+class _NetworkStudent(_Student, TrainingParams):
     distillation: DistillationParams = DistillationParams()
     """How it learns from it."""
 
     @model_validator(mode="after")
     def _learns(self) -> Self:
-        if self.search is not None:
-            # What the teacher says of a row was learnt from the rows that a trial holds out.
-            raise ValueError("no search of a student; search as a candidate, and write down what was found")
         if self.epochs < 1:
             raise ValueError("at least one epoch of a student, which would else learn nothing from its teacher")
         return self
 
 
-class TextCnnStudent(TextCnnParams, _Student):
+class _ClassicalStudent(_Student):
+    distillation: PseudoLabelParams
+    """How it learns from it."""
+    learning_curve: list[float] = Field(default_factory=list)
+    """Always empty."""
+
+    @field_validator("learning_curve")
+    @classmethod
+    def _none(cls, shares: list[float]) -> list[float]:
+        if shares:
+            raise ValueError("no learning curve of a student, whose teacher has learnt from all rows")
+        return shares
+
+
+class NaiveBayesStudent(_ClassicalStudent, NaiveBayesParams):
+    """A student that is naive Bayes."""
+
+
+class LogisticRegressionStudent(_ClassicalStudent, LogisticRegressionParams):
+    """A student that is a logistic regression."""
+
+
+class RandomForestStudent(_ClassicalStudent, RandomForestParams):
+    """A student that is a random forest."""
+
+
+class GradientBoostingStudent(_ClassicalStudent, GradientBoostingParams):
+    """A student that is made of boosted trees."""
+
+
+class LinearDiscriminantStudent(_ClassicalStudent, LinearDiscriminantParams):
+    """A student that is a linear discriminant."""
+
+
+class NearestNeighboursStudent(_ClassicalStudent, NearestNeighboursParams):
+    """A student that lets the nearest texts vote."""
+
+
+class TextCnnStudent(TextCnnParams, _NetworkStudent):
     """A student that is a TextCNN."""
 
 
-class RecurrentStudent(RecurrentParams, _Student):
+class RecurrentStudent(RecurrentParams, _NetworkStudent):
     """A student that is a recurrent network."""
 
 
-class AverageStudent(AverageParams, _Student):
+class AverageStudent(AverageParams, _NetworkStudent):
     """A student that is an averaging network."""
 
 
-class TransformerStudent(TransformerParams, _Student):
+class TransformerStudent(TransformerParams, _NetworkStudent):
     """A student that is an encoder, with all its layers or fewer."""
 
     @model_validator(mode="after")
@@ -99,9 +173,24 @@ class TransformerStudent(TransformerParams, _Student):
         return self
 
 
-StudentParams = TextCnnStudent | RecurrentStudent | AverageStudent | TransformerStudent
+NetworkStudentParams = TextCnnStudent | RecurrentStudent | AverageStudent | TransformerStudent
+ClassicalStudentParams = (
+    NaiveBayesStudent
+    | LogisticRegressionStudent
+    | RandomForestStudent
+    | GradientBoostingStudent
+    | LinearDiscriminantStudent
+    | NearestNeighboursStudent
+)
+StudentParams = NetworkStudentParams | ClassicalStudentParams
 
 STUDENTS: dict[str, type[StudentParams]] = {
+    "naive_bayes": NaiveBayesStudent,
+    "logistic_regression": LogisticRegressionStudent,
+    "random_forest": RandomForestStudent,
+    "gradient_boosting": GradientBoostingStudent,
+    "linear_discriminant": LinearDiscriminantStudent,
+    "nearest_neighbours": NearestNeighboursStudent,
     "text_cnn": TextCnnStudent,
     "rnn": RecurrentStudent,
     "lstm": RecurrentStudent,
@@ -109,4 +198,5 @@ STUDENTS: dict[str, type[StudentParams]] = {
     "average": AverageStudent,
     "transformer": TransformerStudent,
 }
-"""What a student can be, by the word in `model`."""
+"""What a student can be, by the word in `model`. No support vector machine: its probabilities are fitted to labels that
+were held out, and those of a teacher would make it too sure of itself."""

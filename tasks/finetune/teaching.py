@@ -16,7 +16,7 @@ from tasks.encoder import Ids
 from tasks.errors import BadInput
 from tasks.features import FeatureSet
 from tasks.finetune.aims import Taught
-from tasks.finetune.students import DistillationParams, StudentParams
+from tasks.finetune.students import ClassicalStudentParams, DistillationParams, NetworkStudentParams
 from tasks.finetune.update import Rows
 from tasks.order import Indices
 from tasks.progress import Progress, log
@@ -75,7 +75,7 @@ class Teaching:
 
 
 def read(
-    root: Path, item: str, params: StudentParams, feature_set: FeatureSet, classes: list[str], compute: Compute
+    root: Path, item: str, params: NetworkStudentParams, feature_set: FeatureSet, classes: list[str], compute: Compute
 ) -> Teaching:
     """Asks the teacher of student `item`.
 
@@ -89,9 +89,7 @@ def read(
     started = time.perf_counter()
     name = params.teacher.model
     settings = params.distillation
-    files = texts.linked(root, links.UNLABELLED / item, settings.unlabelled)
-    gathered = unlabelled.gather(root, files) if files else None
-    others = gathered.others if gathered else []
+    others, counts = _gathered(root, item, settings.unlabelled)
     held = rows.read(root / "predictions" / f"{params.teacher.predictions}.parquet")
     train: Probabilities | None = None
     if held.num_rows:
@@ -108,11 +106,33 @@ def read(
         said = np.empty((0, len(classes)))
     source = "out-of-fold" if held.num_rows else "predicted"
     log(f"{name} teaches {len(train):,} train rows ({source}) and {len(others):,} texts without labels")
-    counts = {name: count for name, count in gathered.counts.items() if name != "train_rows"} if gathered else {}
     notes: dict[str, int | str] = {"teacher_rows": source, "unlabelled": len(others), **counts}
     ids = _ids(feature_set, others)
     train32, said32 = train.astype(np.float32), said.astype(np.float32)
     return Teaching(train32, ids, said32, settings, notes, time.perf_counter() - started)
+
+
+def asked(
+    root: Path, item: str, params: ClassicalStudentParams, classes: list[str], compute: Compute
+) -> tuple[list[str], Probabilities, dict[str, int]]:
+    """The texts without labels of student `item`, what its teacher says of each, and how many were left out, and why.
+
+    Raises:
+        BadInput: if the teacher is not there or knows other classes, or the files of texts cannot be read.
+    """
+    others, counts = _gathered(root, item, params.distillation.unlabelled)
+    name = params.teacher.model
+    teacher = model.load(root / "models" / name, compute.threads, compute.device)
+    return others, _predicted(teacher, others, classes, name), counts
+
+
+def _gathered(root: Path, item: str, patterns: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+    """The texts of the files, and the counts of `unlabelled.gather` but for those of train rows."""
+    files = texts.linked(root, links.UNLABELLED / item, patterns)
+    if not files:
+        return [], {}
+    gathered = unlabelled.gather(root, files)
+    return gathered.others, {name: count for name, count in gathered.counts.items() if name != "train_rows"}
 
 
 def _predicted(teacher: model.SavedModel, asked: Sequence[str], classes: list[str], name: str) -> Probabilities:

@@ -12,6 +12,7 @@ from tasks.features import FeatureSet
 from tasks.model import Family
 
 if TYPE_CHECKING:
+    from tasks.finetune.pseudo_labels import PseudoLabels
     from tasks.finetune.teaching import Teaching
 
 Indices = npt.NDArray[np.int64]
@@ -77,7 +78,7 @@ class Trainer(ABC, Generic[P_contra]):
         teaching: what a teacher says, None without one.
     """
 
-    teaching: "Teaching | None" = None
+    teaching: "Teaching | PseudoLabels | None" = None
 
     def __init__(self, feature_set: FeatureSet, classes: list[str], compute: Compute) -> None:
         self.feature_set, self.classes, self.compute = feature_set, classes, compute

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from torch.nn import functional
 from transformers import BertConfig, BertModel
 
@@ -22,12 +23,12 @@ from tasks.embed import stage as embed
 from tasks.errors import BadInput, ParamsError
 from tasks.evaluate import stage as evaluate
 from tasks.files import read_json, sha256, write_json
-from tasks.finetune import losses
+from tasks.finetune import losses, pseudo_labels
 from tasks.finetune import stage as finetune
 from tasks.finetune import teaching as teachings
 from tasks.finetune.aims import Aims, Taught
 from tasks.finetune.stage import _params as params_of
-from tasks.finetune.students import STUDENTS, StudentParams
+from tasks.finetune.students import STUDENTS, ClassicalStudentParams, NetworkStudentParams
 from tasks.finetune.update import Rows
 from tasks.params import check_tree
 from tasks.records import Record
@@ -42,6 +43,7 @@ FEATURES = {
     "terms": {"kind": "tfidf", "encoder": "none", "min_rows": 1},
     "words": {"kind": "words", "encoder": "none", "dimensions": 8, "epochs": 3, "rules": {"lower": True}},
     "ids": {"kind": "tokens", "encoder": "tiny", "max_tokens": 16},
+    "vectors": {"kind": "encoder", "encoder": "tiny", "max_tokens": 16},
 }
 TEACHER = {"features": "terms", "model": "logistic_regression", "C": 10.0}
 STUDENT: dict[str, Any] = {
@@ -52,6 +54,12 @@ SHALLOW: dict[str, Any] = {
     "features": "ids", "model": "transformer", "tune": "full", "epochs": 3, "batch_rows": 8, "learning_rate": 0.005,
     "head_rate_factor": 2.0, "layers": 1, "teacher": STUDENT["teacher"],
 }  # fmt: skip
+
+NEAR: dict[str, Any] = {
+    "features": "terms", "model": "nearest_neighbours", "neighbours": 3, "teacher": STUDENT["teacher"],
+    "distillation": {"unlabelled": ["more.txt"]},
+}  # fmt: skip
+CLASSICAL = [name for name, kind in STUDENTS.items() if issubclass(kind, ClassicalStudentParams)]
 
 
 def declare(root: Path, students: dict[str, Any], folds: int = 0, candidates: dict[str, Any] | None = None) -> None:
@@ -95,7 +103,7 @@ def workspace(taught: Path, tmp_path: Path) -> Path:
 
 def ask(root: Path, name: str) -> teachings.Teaching:
     params = params_of(contestants.find(root, name))
-    assert isinstance(params, StudentParams)
+    assert isinstance(params, NetworkStudentParams)
     return teachings.read(root, name, params, features.load(root / "data/features" / params.features), CLASSES, COMPUTE)
 
 
@@ -307,6 +315,75 @@ def test_layers_at_even_distances_are_kept() -> None:
         assert network.config.num_hidden_layers == 3
 
 
+def labelled(root: Path, *more: str, **changes: Any) -> pseudo_labels.PseudoLabels:
+    """What the teacher says of these texts to a classical student with these changes."""
+    (root / "more.txt").write_text("".join(f"{text}\n" for text in more))
+    declare(root, {"small": NEAR | changes})
+    params = params_of(contestants.find(root, "small"))
+    assert isinstance(params, ClassicalStudentParams)
+    feature_set = features.load(root / "data/features" / params.features)
+    return pseudo_labels.read(root, "small", params, feature_set, CLASSES, COMPUTE)
+
+
+@pytest.mark.parametrize("kind", ["terms", "vectors"])
+def test_texts_get_the_labels_of_the_teacher_and_the_features_of_rows(workspace: Path, kind: str) -> None:
+    row, secret = texts(workspace, "train")[0], texts(workspace, "test")[0]
+    found = labelled(workspace, f"please {row}", "payslip tax", secret, features=kind)
+    saved = model.load(workspace / "models/candidates/big", threads=1)
+    said = saved.predict_proba([f"please {row}", "payslip tax"])
+    assert found.labels.tolist() == said.argmax(axis=1).tolist()
+    assert (found.notes["unlabelled"], found.notes["unsure"], found.notes["kept_out"]) == (2, 0, 1)
+    feature_set = features.load(workspace / "data/features" / kind)
+    own = pseudo_labels.matrix(feature_set, texts(workspace, "train"), COMPUTE)
+    dense = [np.asarray(one.todense() if kind == "terms" else one) for one in (own, feature_set.matrix("train"))]
+    np.testing.assert_allclose(*dense, rtol=1e-4, atol=1e-5)
+
+    sure = said.max(axis=1)
+    least = {"unlabelled": ["more.txt"], "min_confidence": float(sure.mean())}
+    some = labelled(workspace, f"please {row}", "payslip tax", secret, features=kind, distillation=least)
+    assert (some.notes["unlabelled"], some.notes["unsure"]) == (1, 1)
+    assert some.labels.tolist() == [said[sure.argmax()].argmax()]
+    none = labelled(workspace, secret, features=kind)
+    assert none.matrix.shape == (0, feature_set.manifest["dimensions"])
+
+
+def test_texts_stand_between_rows_and_their_copies() -> None:
+    X, texts = np.array([[1.0], [2.0], [1.5]]), np.array([[7.0], [8.0]])  # the last row is a copy of the first
+    found = pseudo_labels.PseudoLabels(texts, np.array([2, 0]), {}, 0.0)
+    matrix, labels, origins = found.added_to(X, np.array([0, 1, 0]), np.array([0, 1, 0]))
+    assert matrix.ravel().tolist() == [1, 2, 7, 8, 1.5]
+    assert (labels.tolist(), origins.tolist()) == ([0, 1, 2, 0, 0], [0, 1, 2, 3, 0])
+    sparse, _, _ = found.added_to(csr_matrix(X), np.array([0, 1, 0]), np.array([0, 1, 0]))
+    np.testing.assert_array_equal(sparse.toarray(), matrix)
+
+
+@pytest.mark.parametrize("kind", CLASSICAL)
+def test_a_classical_student_learns_from_texts_what_no_row_says(workspace: Path, kind: str) -> None:
+    """All of its rows have wrong labels; three times as many texts have the right ones, from the teacher."""
+    truth = rows.read(workspace / "data/clean/validation.parquet")["label"].to_numpy()
+    others = [f"{text} {end}" for text in texts(workspace, "train") for end in ("my", "the please", "is my")]
+    named = "vectors" if kind in ("gradient_boosting", "linear_discriminant") else "terms"
+    file = workspace / "data/features" / named / "train.rows.parquet"
+    wrong = rows.read(file)
+    labels = wrong["label"].to_pylist()
+    rows.write(file, wrong.set_column(1, wrong.schema.field(1), [labels[1:] + labels[:1]]))
+    (workspace / "more.txt").write_text("".join(f"{text}\n" for text in others))
+    student = NEAR | {"features": named, "model": kind}
+    if kind != "nearest_neighbours":
+        del student["neighbours"]
+    declare(workspace, {"small": student})
+    folder = run(workspace, "small")
+    saved = model.load(folder, threads=1)
+    found = np.array(saved.labels)[saved.predict_proba(texts(workspace, "validation")).argmax(axis=1)]
+    assert np.mean(found == truth) >= 0.6
+    assert saved.describe["notes"]["unlabelled"] >= 140, "all but near duplicates of validation rows"
+    first = digests(folder)
+    assert digests(run(workspace, "small")) == first
+    evaluate.run(workspace, "small", Record(workspace, "evaluate@small"))
+    costs = read_json(workspace / "costs/fit/small.json")
+    assert costs["teaching_seconds"] > 0
+
+
 def test_a_student_is_measured_where_it_lies(workspace: Path) -> None:
     declare(workspace, {"small": STUDENT | {"epochs": 2}})
     run(workspace, "small")
@@ -336,13 +413,21 @@ def test_a_teacher_of_other_classes_is_refused(workspace: Path) -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"model": "naive_bayes"}, r"students\.small\.model: expected one of text_cnn, "),
+    ({"model": "linear_svm"}, r"students\.small\.model: expected one of naive_bayes, "),
     ({"teacher": {"model": "candidates/gone", "predictions": "out_of_fold/gone"}},
      r"students\.small\.teacher\.model: expected one of candidates/naive_bayes, .*given 'candidates/gone'"),
     ({"teacher": {"model": "students/x", "predictions": "out_of_fold/x"}}, r"expected .*, as a student cannot teach"),
     ({"teacher": {"model": "ensembles/x", "predictions": "out_of_fold/x"}}, r"predictions: combined/x with model"),
     ({"search": {"space": {"filters": [4]}}}, "no search of a student"),
     ({"features": "tfidf"}, r"students\.small\.features: expected a feature set that is words, given tfidf"),
+    ({"model": "nearest_neighbours", "features": "minilm"},
+     r"students\.small\.distillation: expected a value, given nothing"),
+    ({"model": "nearest_neighbours", "features": "minilm", "distillation": {"unlabelled": []}},
+     "expected files of texts, as rows with labels teach it those alone"),
+    ({"model": "naive_bayes", "features": "tfidf", "distillation": {"unlabelled": ["a.txt"]}, "learning_curve": [0.5]},
+     "no learning curve of a student, whose teacher has learnt from all rows"),
+    ({"model": "naive_bayes", "features": "tfidf", "distillation": {"unlabelled": ["a.txt"], "temperature": 2.0}},
+     r"distillation\.temperature"),
     ({"distillation": {"temperature": 0.0}}, r"students\.small\.distillation\.temperature: expected greater than 0"),
     ({"distillation": {"unlabelled": ["a.doc"]}}, r"distillation\.unlabelled: expected files or globs"),
     ({"model": "transformer", "features": "minilm_tokens", "tune": "head"}, "tune: full, lora or adapter"),
