@@ -61,6 +61,13 @@ BLOCKS: dict[str, dict[str, Any]] = {
             "teacher": {"model": "ensembles/stacked", "predictions": "combined/stacked"},
             "distillation": {"unlabelled": ["more.txt"]},
         },
+        **{
+            name: {
+                "features": features, "model": model, "distillation": {"unlabelled": ["more.txt"]},
+                "teacher": {"model": "candidates/svm", "predictions": "out_of_fold/svm"},
+            }
+            for name, features, model in (("near", "vectors", "nearest_neighbours"), ("bayes", "terms", "naive_bayes"))
+        },
     },
     "quantized": {"full_int8": {"model": "candidates/full", "weights": "int8"}},
     "cross_validation": {"folds": 2},
