@@ -2,7 +2,7 @@
 
 Each file is scored by the flow `score` in a process of its own, by naive Bayes; then once more, with nothing new in it.
 Promised: the most memory that the process ever has does not grow with the file; of a file that has not changed, no row
-is read.
+is scored again.
 """
 
 import argparse

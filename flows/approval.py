@@ -74,7 +74,7 @@ def question(selection: Mapping[str, Any], because: Sequence[str], before: str |
 
     Args:
         selection: what `reports/selection.json` holds.
-        because: why there was a retrain.
+        because: the causes of the retrain, a sentence each.
         before: the version in service.
     """
     place = f"in place of {before}" if before else "as the first champion"

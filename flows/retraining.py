@@ -153,7 +153,8 @@ class Retraining:
             now = registry.champion() if registry else None
             return (now.version if now else None) != before
 
-        question = approval.question(self._selection or {}, self._trigger.reasons, before)
+        causes = self._trigger.reasons[: len(self._trigger.causes)]  # remarks follow
+        question = approval.question(self._selection or {}, causes, before)
         return approval.ask(UUID(self._run), question, hours, settled)
 
     def _answered(self, session: Session, reply: Reply) -> Decision:

@@ -42,7 +42,12 @@ def gather(root: Path, files: Sequence[Path]) -> Gathered:
     """
     own = rows.strings(rows.read(root / _FOLDER / "train.parquet", ["text"]), "text")
     others = list(_cleaned(root, files))
-    secret = _Secret(root, near=bool(others))
+    held = [
+        text
+        for split in ("validation", "test")
+        for text in rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text")
+    ]
+    secret = Secret(held, near=bool(others))
     counts = {"train_rows": len(own), "file_rows": len(others), "empty": 0, "repeated": 0, "kept_out": 0}
     seen: set[str] = set()
     kept = Gathered([], [], counts)
@@ -65,22 +70,21 @@ def gather(root: Path, files: Sequence[Path]) -> Gathered:
     return kept
 
 
-class _Secret:
-    """The texts of the validation and test rows.
+class Secret:
+    """Texts that nobody may learn from, as of the validation and test rows.
 
     Args:
         near: whether near duplicates are to be found too.
     """
 
-    def __init__(self, root: Path, *, near: bool) -> None:
+    def __init__(self, held: Sequence[str], *, near: bool) -> None:
         self._plain: set[str] = set()
         self._index = NearIndex(_THRESHOLD, _SHINGLE)
-        for split in ("validation", "test"):
-            for text in rows.strings(rows.read(root / _FOLDER / f"{split}.parquet", ["text"]), "text"):
-                plain = plain_form(text)
-                if near and plain not in self._plain:
-                    self._index.add(len(self._plain), self._index.sketch(plain))
-                self._plain.add(plain)
+        for text in held:
+            plain = plain_form(text)
+            if near and plain not in self._plain:
+                self._index.add(len(self._plain), self._index.sketch(plain))
+            self._plain.add(plain)
 
     def holds(self, text: str) -> bool:
         """Whether a text is one of them, but for case, punctuation, white space and Unicode compatibility forms."""

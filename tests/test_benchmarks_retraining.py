@@ -33,6 +33,7 @@ def test_growth_is_that_since_the_tenth_run(change: dict[str, Any], said: list[s
 
 def test_a_run_that_skips_must_end_within_seconds() -> None:
     assert scheduled.slow([2.0, 3.0, 90.0]) == []
+    assert scheduled.slow([]) == ["no run has skipped"]
     (said,) = scheduled.slow([11.0, 12.0])
     assert said.startswith("a run that skips takes 11.5 s")
 
@@ -70,7 +71,9 @@ def test_a_demo_that_comes_out_otherwise_the_second_time_falls_short(
     monkeypatch.setattr(demo, "told", lambda folder, *_: told() if folder.name == "demo-0" else told("HOLD"))
     with pytest.raises(SystemExit, match="run 2 has another table"):
         demo.main([])
-    demo.main(["--times", "1"])
+    demo.main(["--times", "1", "--months", "1"])
+    with pytest.raises(SystemExit, match="2026-07"):
+        demo.main(["--times", "1"])
 
 
 def test_files_of_all_sizes_have_texts_and_ids_of_their_own(tmp_path: Path) -> None:

@@ -91,7 +91,11 @@ def test_a_student_learns_what_the_mixture_says_of_the_texts_alone(monkeypatch: 
     class School(FakePool):
         def taught(self, student: Part, shown: Any, texts: Any, said: Any, held: Any) -> Any:
             assert (texts.tolist(), said.tolist()) == ([2, 3], [1, 0])
-            return np.array([[0.1, 0.9], [0.2, 0.8]])
+            return np.array([[0.9, 0.1], [0.2, 0.8]])
+
+        def probabilities(self, names: Sequence[str], shown: Any, held: Any) -> dict[str, Any]:
+            assert held.tolist() == [0, 1, 2, 3]
+            return super().probabilities(names, shown, held)
 
     monkeypatch.setattr(fewshot, "MIXTURES", {fewshot.CHOSEN: ("a", "b")})
     answers = [[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.8, 0.2]]  # of the rows held out, then of the texts
@@ -99,7 +103,13 @@ def test_a_student_learns_what_the_mixture_says_of_the_texts_alone(monkeypatch: 
     rows, held, texts = Labelled([""] * 4, [0, 1, 0, 0]), np.array([0, 1]), np.array([2, 3])
     names = [fewshot.CHOSEN, fewshot.TAUGHT]
     found = fewshot.scores(made, rows, names, held, held, texts)  # type: ignore[arg-type]
-    assert found == {fewshot.CHOSEN: (0.5, 4.0), fewshot.TAUGHT: (0.5, 4.0)}
+    assert found == {fewshot.CHOSEN: (0.5, 4.0), fewshot.TAUGHT: (1.0, 4.0)}
+
+
+def test_texts_that_a_row_held_out_nearly_repeats_are_left_out() -> None:
+    texts = ["where is my card", "my card was eaten", "Where is my card?", "where is my card please", "top up"]
+    found = fewshot._apart(Labelled(texts, [0] * 5), np.array([1, 2, 4]), np.array([0]))
+    assert found.tolist() == [1, 4]
 
 
 def test_the_first_draw_which_also_makes_vectors_does_not_weigh_in_the_seconds() -> None:

@@ -101,7 +101,8 @@ class ClassicalFitted(Fitted):
 
     Args:
         trainer: knows the feature set and the classes.
-        rows: that the model was fitted to, copies among them.
+        rows: that the model was fitted to, copies among them; of a student beside the texts that its teacher labels,
+            which are not part of its learning curve.
         steps: of a pipeline from features to classes.
         soften: brings a temperature into the last of them, or is why there can be none.
         seconds: that the fit took.

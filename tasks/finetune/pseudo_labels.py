@@ -74,6 +74,8 @@ def read(
     texts, said, counts = teaching.asked(root, item, params, classes, compute)
     sure = said.max(axis=1, initial=0.0) >= params.distillation.min_confidence
     kept = [text for text, good in zip(texts, sure, strict=True) if good]
+    if not kept:
+        log("warning: there is no text to learn from, so that the student learns from the train rows alone")
     name = params.teacher.model
     log(f"{name} labels {len(kept):,} texts; it is not sure enough of {len(texts) - len(kept):,} others")
     notes: dict[str, int | str] = {"unlabelled": len(kept), "unsure": len(texts) - len(kept), **counts}
@@ -82,7 +84,7 @@ def read(
 
 
 def matrix(feature_set: FeatureSet, texts: list[str], compute: Compute) -> Any:
-    """Features [texts, features] of other texts, as a saved model makes them of texts that it is asked."""
+    """Features [texts, features] of other texts, as the embed stage makes them of rows."""
     settings = feature_set.manifest["params"]
     rules = Rules.model_validate(settings["rules"])
     texts = [rules.apply(text) for text in texts]
@@ -90,11 +92,15 @@ def matrix(feature_set: FeatureSet, texts: list[str], compute: Compute) -> Any:
         return feature_set.matrix("train")[:0]
     if feature_set.kind != "encoder":
         return estimator.load(feature_set.vectorizer).transform(texts)
-    network = encoders.load_network(feature_set.encoder).to(compute.device)
+    import torch
+
+    dtype = torch.bfloat16 if compute.precision == "bfloat16" else torch.float32
+    network = encoders.load_network(feature_set.encoder, dtype).to(compute.device)
     tokenizer = encoders.Tokenizer(feature_set.encoder, int(settings["max_tokens"]))
 
     def vectors(ids: Any, mask: Any) -> Any:
-        return encoders.pool(network(input_ids=ids, attention_mask=mask).last_hidden_state, mask, settings["pooling"])
+        hidden = network(input_ids=ids, attention_mask=mask).last_hidden_state
+        return encoders.pool(hidden.float(), mask, settings["pooling"])
 
     progress = Progress("embedding texts without labels", len(texts))
     budget = int(settings["batch_tokens"])

@@ -29,7 +29,7 @@ class Result:
         folds: of the cross-validation, 0 without one.
         row_curve: the learning curve by rows, empty without one.
         search_seconds: that all fits of the search took.
-        teaching_seconds: that a teacher took to predict, None without one.
+        teaching_seconds: that a teacher took to predict, and the features of its texts; None without one.
     """
 
     params: CandidateParams

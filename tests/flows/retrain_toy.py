@@ -66,6 +66,7 @@ test "$(cat ../kill 2> /dev/null)" = "$1" || exit 0
 rm ../kill
 kill -9 "$(cat ../pid)"
 sleep 60
+exit 1
 """
 # As the real one: the champion itself is held, any other model gets the verdict that the test wants.
 SELECT = r"""

@@ -1,7 +1,11 @@
-"""SIGKILL of a retrain, at each of its steps: the next run finishes the work, and there is one champion."""
+"""SIGKILL of a retrain, at each of its steps: the next run finishes the work, and there is one champion.
+
+DVC runs the stages here; how our own engine makes good a kill is in test_main.py, of a worker in test_work_pool.py.
+"""
 
 import os
 import signal
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +63,10 @@ def exit_code(project: RetrainProject, retrain: Retrain) -> int:
         try:
             (project.folder / "pid").write_text(str(os.getpid()))
             retrain()
-        finally:
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 

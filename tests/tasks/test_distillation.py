@@ -384,6 +384,22 @@ def test_a_classical_student_learns_from_texts_what_no_row_says(workspace: Path,
     assert costs["teaching_seconds"] > 0
 
 
+@pytest.mark.parametrize("changes", [{"class_weight": "balanced"}, {"select": {"by": "chi2", "keep": 4}}, {}])
+def test_a_classical_student_has_the_keys_of_its_model_and_copies_of_rows(
+    workspace: Path, changes: dict[str, Any]
+) -> None:
+    student = {**NEAR, "model": "logistic_regression", "features": "altered"}
+    del student["neighbours"]
+    (workspace / "more.txt").write_text("\n".join(f"{word} my" for word in tiny.WORDS[:4]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FEATURES, "altered", FEATURES["terms"] | {"augment": {"swap": 0.5}})
+        declare(workspace, {"small": student | changes, "other": student | {"C": 0.5}})
+        embed.run(workspace, "altered", Record(workspace, "embed@altered"))
+        folders = [run(workspace, name) for name in ("small", "other")]
+    assert (folders[0] / "model.skops").read_bytes() != (folders[1] / "model.skops").read_bytes()
+    assert model.load(folders[0], threads=1).describe["notes"]["unlabelled"] == 4
+
+
 def test_a_student_is_measured_where_it_lies(workspace: Path) -> None:
     declare(workspace, {"small": STUDENT | {"epochs": 2}})
     run(workspace, "small")
