@@ -40,7 +40,7 @@ demo-retrain: $(READY)  ## Let the months of the sample data arrive one by one, 
 
 .PHONY: test
 test: $(READY)  ## Run all tests (offline, on CPU)
-	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: $(READY)  ## Check style and types

@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 from tests.imports import ROOT
 from tests.project import Project
 
+pytestmark = pytest.mark.slow
+
 NAME = "naive_bayes"
 
 

@@ -14,6 +14,8 @@ from flows.worker import Worker
 from tests.imports import ROOT, closure
 from tests.project import CANDIDATES, ENSEMBLES, FEATURES, QUANTIZED, STUDENTS, Project
 
+pytestmark = pytest.mark.slow
+
 ITEMS = {
     "ingest", "clean", "adapt@tiny", "adapt@domain",
     "embed@words", "embed@word_ids", "embed@vectors", "embed@ids", "embed@plain_ids", "finetune@lora", "evaluate@lora",

@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 from flows.ladder_workspace import FOLDER
 from tests.project import Project
 
+pytestmark = pytest.mark.slow
+
 SEEDS = ("seed7", "seed8", "seed9")
 LADDER: dict[str, Any] = {
     "plain": {

@@ -29,6 +29,8 @@ from tasks.records import Record
 from tasks.rules import Rules
 from tests import secret, tiny
 
+pytestmark = pytest.mark.slow
+
 TEST_WORD, VALIDATION_WORD = "qxzvwkjyqh", "wvqkzyjxfq"
 
 AUGMENT = {"copies": 2, "swap": 0.3, "delete": 0.3, "insert": 0.3, "synonyms": 0.3, "characters": 0.3, "nearest": 2}

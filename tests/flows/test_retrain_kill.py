@@ -16,6 +16,8 @@ from flows import announcement, artifacts, champion, decision, events, graph, gr
 from flows.registry import Registry
 from tests.flows.retrain_toy import Retrain, RetrainProject, entered, without_a_server
 
+pytestmark = pytest.mark.slow
+
 STEPS: list[tuple[Any, str, str]] = [
     (remote, "pull", "after"),
     (graph.Graph, "items", "before"),

@@ -15,6 +15,8 @@ from tests.flows.retrain_toy import RetrainProject
 from tests.flows.site import Site
 from tests.flows.toy import Project, wait_until
 
+pytestmark = pytest.mark.slow
+
 SELECT = """
   select:
     cmd: mkdir -p reports && cp ../reports/selection.json ../reports/report.html reports

@@ -17,6 +17,8 @@ from tests.flows.site import Site
 from tests.flows.toy import wait_until
 from tests.imports import ROOT
 
+pytestmark = pytest.mark.slow
+
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 

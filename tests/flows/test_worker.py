@@ -14,6 +14,8 @@ from flows.graph import Stopped
 from flows.worker import NurseryLost, Worker, module_arguments
 from tests.flows.toy import processes_in, wait_until
 
+pytestmark = pytest.mark.slow
+
 SHELL = ["/bin/sh", "-c"]
 
 
