@@ -11,7 +11,7 @@ first one also makes the vectors that heads start from.
 
 `--setfit` adds a race against SetFit on the first draw of the first of the shots, each in a process of its own, from
 texts to predictions of the test rows; without it, what is promised of that race is not looked at. `--choose` compares
-all mixtures on train rows outside of the draw, and never opens the test file.
+all mixtures and students on train rows outside of the draw, and never opens the test file.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.alone import alone
-from benchmarks.mixtures import BASELINE, CHOSEN, MIXTURES, PARTS, STUDENT, TAUGHT
+from benchmarks.mixtures import BASELINE, CHOSEN, MIXTURES, PARTS, STUDENTS, TAUGHT
 
 if TYPE_CHECKING:
     from benchmarks.labelled import Indices, Labelled
@@ -58,12 +58,13 @@ def main(arguments: list[str]) -> None:
     Raises:
         SystemExit: if the mean of ours is less than promised, or it loses the race.
     """
+    every = [*MIXTURES, *STUDENTS]
     parser = argparse.ArgumentParser("python -m benchmarks fewshot")
     parser.add_argument("--draws", type=int, default=10, help="draws of rows for each number of shots")
     parser.add_argument("--shots", type=int, nargs="+", default=[10, 5], help="rows a class")
     parser.add_argument("--setfit", action="store_true", help="also race against SetFit; takes about 20 minutes more")
-    parser.add_argument("--choose", action="store_true", help="compare all mixtures on train rows alone")
-    parser.add_argument("--mixtures", nargs="+", choices=MIXTURES, default=list(MIXTURES), help="with --choose: which")
+    parser.add_argument("--choose", action="store_true", help="compare all mixtures and students on train rows alone")
+    parser.add_argument("--mixtures", nargs="+", choices=every, default=every, help="with --choose: which")
     parser.add_argument("--rows", type=int, help="rows that are predicted, at most, to see whether it works")
     given = parser.parse_args(arguments)
     short = (
@@ -78,7 +79,7 @@ def main(arguments: list[str]) -> None:
 
 
 def choose(draws: int, shots: Sequence[int], count: int | None, names: Sequence[str]) -> list[str]:
-    """Compares mixtures on train rows outside of each draw; promises nothing."""
+    """Compares mixtures and students on train rows outside of each draw; promises nothing."""
     from benchmarks.labelled import read_classes
     from benchmarks.pool import draw
 
@@ -89,7 +90,7 @@ def choose(draws: int, shots: Sequence[int], count: int | None, names: Sequence[
         others = np.random.default_rng(number).permutation(np.setdiff1d(np.arange(len(train)), shown))
         chosen, rest = np.split(others, [count or _CHOOSING_ROWS])
         splits[each, number] = shown, chosen, _apart(train, rest, chosen)
-    _table(train, [*names, TAUGHT] if CHOSEN in names else names, splits)
+    _table(train, names, splits)
     return []
 
 
@@ -135,7 +136,8 @@ def _table(rows: "Labelled", names: Sequence[str], splits: "Splits") -> dict[tup
     print(f"{'shots':>5} {'mixture':34} {'mean':>7} {'sd':>7} {'train, s':>8}  each draw", flush=True)
     means = {}
     with tempfile.TemporaryDirectory() as folder:
-        parts = {name: PARTS[name] for name in _parts(names)} | ({TAUGHT: STUDENT} if TAUGHT in names else {})
+        parts = {name: PARTS[name] for name in _parts(names)}
+        parts |= {name: STUDENTS[name] for name in names if name in STUDENTS}
         pool = Pool(Path(folder) / "pool", rows, parts, THREADS)
         for each in dict.fromkeys(each for each, _ in splits):
             found = []
@@ -165,26 +167,30 @@ def scores(
     """Accuracy on the rows held out, and seconds of its fits, of each mixture; each part is fitted once.
 
     Args:
-        texts: rows that the student sees without their labels. Its seconds are those of its teacher's fits.
+        texts: rows that students see without their labels. Their seconds are those of their teacher's fits.
     """
-    asked = np.concatenate([held, texts]) if TAUGHT in names else held
+    asked = np.concatenate([held, texts]) if set(names) & STUDENTS.keys() else held
     found = pool.probabilities(_parts(names), shown, asked)
     actual = np.asarray(rows.labels)[held]
     classes = np.unique(rows.labels)
     result = {}
     for name in names:
-        parts = MIXTURES[CHOSEN if name == TAUGHT else name]
+        parts = MIXTURES[_teacher(name)]
         mixed = np.mean([found[part] for part in parts], axis=0)
-        if name == TAUGHT:
-            mixed = pool.taught(STUDENT, shown, texts, mixed[len(held) :].argmax(axis=1), held)
+        if name in STUDENTS:
+            mixed = pool.taught(STUDENTS[name], shown, texts, mixed[len(held) :].argmax(axis=1), held)
         accuracy = float(np.mean(classes[mixed[: len(held)].argmax(axis=1)] == actual))
         result[name] = accuracy, sum(pool.seconds[part] for part in parts)
     return result
 
 
 def _parts(names: Sequence[str]) -> list[str]:
-    own = [CHOSEN if name == TAUGHT else name for name in names]
-    return list(dict.fromkeys(part for name in own for part in MIXTURES[name]))
+    return list(dict.fromkeys(part for name in names for part in MIXTURES[_teacher(name)]))
+
+
+def _teacher(name: str) -> str:
+    """The mixture that labels texts for a student of this name; of a mixture its own name."""
+    return CHOSEN if name in STUDENTS else name
 
 
 def race(shots: int, count: int | None) -> list[str]:

@@ -76,7 +76,15 @@ MIXTURES = {name: (name,) for name in PARTS if "seed" not in name} | {
 
 BASELINE = "frozen"
 CHOSEN = "frozen + r-drop, named"
-TAUGHT = "neighbours taught by it"
-"""A student of the chosen mixture, which labels the texts that were not drawn: `STUDENT`."""
 
-STUDENT = Part(VECTORS, {"features": "vectors", "model": "nearest_neighbours", "neighbours": 20}, named=True)
+
+def _taught(**candidate: Any) -> Part:
+    return Part(VECTORS, {"features": "vectors", **candidate}, named=True)
+
+
+STUDENTS = {
+    f"{count} neighbours taught by it": _taught(model="nearest_neighbours", neighbours=count) for count in (10, 20, 50)
+} | {"logistic regression taught by it": _taught(model="logistic_regression")}
+"""Students of the chosen mixture, by name: they also learn from the texts that were not drawn, which it labels."""
+
+TAUGHT = "20 neighbours taught by it"

@@ -66,6 +66,7 @@ def test_a_part_is_a_candidate_that_there_is_and_looks_at_no_validation_row(name
 def test_a_mixture_is_made_of_parts_that_there_are() -> None:
     assert {part for parts in MIXTURES.values() for part in parts} <= PARTS.keys()
     assert {mixtures.CHOSEN, mixtures.BASELINE} <= MIXTURES.keys()
+    assert not MIXTURES.keys() & mixtures.STUDENTS.keys()
 
 
 class FakePool:
@@ -87,10 +88,13 @@ def test_a_mixture_is_the_mean_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> 
     assert found == {"a": (pytest.approx(1 / 3), 2.0), "b": (pytest.approx(2 / 3), 2.0), "both": (1.0, 4.0)}
 
 
-def test_a_student_learns_what_the_mixture_says_of_the_texts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("student", mixtures.STUDENTS)
+def test_a_student_learns_what_the_mixture_says_of_the_texts_alone(
+    student: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class School(FakePool):
-        def taught(self, student: Part, shown: Any, texts: Any, said: Any, held: Any) -> Any:
-            assert (texts.tolist(), said.tolist()) == ([2, 3], [1, 0])
+        def taught(self, own: Part, shown: Any, texts: Any, said: Any, held: Any) -> Any:
+            assert own is mixtures.STUDENTS[student] and (texts.tolist(), said.tolist()) == ([2, 3], [1, 0])
             return np.array([[0.9, 0.1], [0.2, 0.8]])
 
         def probabilities(self, names: Sequence[str], shown: Any, held: Any) -> dict[str, Any]:
@@ -101,9 +105,9 @@ def test_a_student_learns_what_the_mixture_says_of_the_texts_alone(monkeypatch: 
     answers = [[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.8, 0.2]]  # of the rows held out, then of the texts
     made = School({"a": answers, "b": answers})
     rows, held, texts = Labelled([""] * 4, [0, 1, 0, 0]), np.array([0, 1]), np.array([2, 3])
-    names = [fewshot.CHOSEN, fewshot.TAUGHT]
+    names = [fewshot.CHOSEN, student]
     found = fewshot.scores(made, rows, names, held, held, texts)  # type: ignore[arg-type]
-    assert found == {fewshot.CHOSEN: (0.5, 4.0), fewshot.TAUGHT: (1.0, 4.0)}
+    assert found == {fewshot.CHOSEN: (0.5, 4.0), student: (1.0, 4.0)}
 
 
 def test_texts_that_a_row_held_out_nearly_repeats_are_left_out() -> None:
@@ -129,7 +133,7 @@ def test_a_pool_fits_to_the_rows_shown_alone(tiny_encoder: Path, tmp_path: Path)
         "other": Part(tokens, tuned | {"learning_rate": 0.005, "batch_rows": 8}, seed=2),
     }
     spoilt = Labelled(held.texts, held.labels[::-1])  # labels of rows that are not shown must not matter
-    answered, near = [], replace(parts["frozen"], candidate=mixtures.STUDENT.candidate)
+    answered, near = [], replace(parts["frozen"], candidate=mixtures.STUDENTS[mixtures.TAUGHT].candidate)
     for number, rest in enumerate((held, spoilt)):
         made = pool.Pool(tmp_path / f"pool{number}", own + rest, parts, threads=1, source=f"path:{tiny_encoder}")
         answered.append(made.probabilities(parts, np.arange(48), np.arange(48, 108)))
