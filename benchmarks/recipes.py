@@ -132,23 +132,18 @@ RECIPES = (
         0.9,
     ),
     _single("reuters_r8", TOKENS | {"max_tokens": 128}, "finetune", FINETUNE, 0.94, metric="macro_f1"),
-    # The members, and how closely each fits, were chosen by the macro F1 of their mean on five folds of the train rows.
+    # One of each sort again; of ten candidates, these three were chosen by the macro F1 of their mean on five folds of the
+    # train rows, which is within 0.0001 of the best mean of any others.
     _mean(
         "reuters_r8",
         "best",
-        {"tfidf": TFIDF | {"characters": None}, "vectors": VECTORS},
+        {"tfidf": TFIDF | {"characters": None}, "vectors": VECTORS, "words": WORDS},
         {
             "linear_svm": _SVM | {"C": 3.0, "class_weight": "balanced"},
-            "logistic_regression": {
-                "features": "tfidf",
-                "model": "logistic_regression",
-                "C": 100.0,
-                "class_weight": "balanced",
-            },
             "frozen": _FROZEN,
+            "text_cnn": _TEXT_CNN | {"class_weight": "balanced"},
         },
         0.95,
-        seeds=(1,),
         metric="macro_f1",
     ),
 )
