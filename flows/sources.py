@@ -2,6 +2,7 @@
 changes."""
 
 import glob
+import hashlib
 import json
 import os
 import re
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tasks.errors import BadInput
-from tasks.links import INDEX, matching
+from tasks.links import INDEX, is_behind_link, matching
 
 Entry: TypeAlias = "Path | str | Mapping[str, Entry]"
 """A link to a file; a file's text; or a folder of entries by name."""
 
 INSIDE = Path("data/source")
-"""Which DVC sees anyway."""
+"""Which DVC sees anyway, apart from what is behind a linked folder in it."""
 
 _VERSIONS = (
     "size", "ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime", "generation", "md5",
@@ -107,8 +108,8 @@ def _commit(source: str, name: str, revision: str | None) -> str:
 def _local(root: Path, source: str, pattern: str) -> list[tuple[str, Entry]]:
     inside = _normal(root / INSIDE)
     matches = _matches(root, source, pattern, "ingest.sources")
-    outside = (match for match in matches if not _normal(match).is_relative_to(inside))
-    return [(match.name, _entry(match)) for match in outside]
+    unseen = (one for one in matches if not _normal(one).is_relative_to(inside) or is_behind_link(root, one, INSIDE))
+    return [(match.name, _entry(match)) for match in unseen]
 
 
 def _matches(root: Path, source: str, pattern: str, key: str) -> list[Path]:
@@ -121,7 +122,7 @@ def _matches(root: Path, source: str, pattern: str, key: str) -> list[Path]:
 
 
 def _normal(path: Path) -> Path:
-    # Without following links: DVC sees what a link in data/source leads to.
+    # Without following links: DVC sees what a link to a file in data/source leads to.
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
@@ -156,4 +157,12 @@ def _remote_files(system: Any, path: str) -> list[str]:
 def _version(system: Any, path: str) -> dict[str, str]:
     info = system.info(path)
     note = {name: str(info[name]) for name in _VERSIONS if info.get(name) is not None}
+    if set(note) <= {"size"}:
+        note["sha256"] = _digest(system, path)
     return {**note, "ukey": str(system.ukey(path))}
+
+
+def _digest(system: Any, path: str) -> str:
+    # A web server need not say anything that changes with the file, and a length may stay as it is.
+    with system.open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -24,6 +24,7 @@ DVC notices a change only in files that it is told of. So the engine keeps links
 """
 
 import glob
+import os
 import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from pathlib import Path
@@ -67,6 +68,25 @@ def matching(root: Path, pattern: str) -> list[Path]:
     # Not Path.glob: the pattern may be absolute.
     whole = str(path) if path.is_absolute() else f"{glob.escape(str(root))}/{path}"
     return [Path(one) for one in sorted(glob.glob(whole, recursive=True))]  # noqa: PTH207
+
+
+def is_behind_link(root: Path, path: Path, folder: Path) -> bool:
+    """Whether a path below a folder of the project leads through a linked folder, or is one.
+
+    DVC follows links to files, but does not look into a folder that is a link itself.
+
+    Args:
+        root: the project's folder.
+        path: not resolved; absolute, or from `root`.
+        folder: from `root`; may be a link itself, which DVC does follow where it is a dependency.
+    """
+    top, path = (Path(os.path.normpath(root / one)) for one in (folder, path))
+    if not path.is_relative_to(top):
+        return False
+    below = [
+        top.joinpath(*path.relative_to(top).parts[:count]) for count in range(1, len(path.relative_to(top).parts) + 1)
+    ]
+    return any(one.is_symlink() and one.is_dir() for one in below)
 
 
 def check(root: Path) -> None:

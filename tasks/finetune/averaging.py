@@ -15,6 +15,9 @@ def copied(weights: Weights) -> Weights:
 def mean(states: Sequence[Weights]) -> Weights:
     """The mean of each weight; whole numbers, such as positions or counts of batches, are the last state's.
 
+    What batch normalisation has seen (`running_mean`, `running_var`) is averaged too, which is near what another pass
+    over the rows would find, as the states are those of the last epochs, near each other.
+
     Args:
         states: of one network, from the oldest to the newest; at least one.
     """

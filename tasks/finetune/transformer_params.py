@@ -29,8 +29,8 @@ class TransformerParams(TrainingParams, TransferParams):
 
     @model_validator(mode="after")
     def _head_means_something(self) -> Self:
-        filled = self.warm_start != NONE and self.contrastive is None
-        if self.epochs == 0 and self.head_start == "random" and not filled:
+        # With a warm start too: classes may be new, and folds start without it.
+        if self.epochs == 0 and self.head_start == "random":
             raise ValueError("head_start: probe with epochs: 0, as a random head without training knows nothing")
         return self
 

@@ -28,13 +28,18 @@ class Earlier:
     Attributes:
         classifier: on the CPU, as it was saved.
         labels: the class of each of its outputs.
+        temperature: by which its head was divided when it was calibrated; 1 if it was not.
     """
 
     classifier: Classifier
     labels: list[str]
+    temperature: float = 1.0
 
     def put_rows(self, classifier: Classifier, names: Sequence[str]) -> None:
         """Gives the head the earlier rows of the classes that the earlier model knew; other rows stay as they are.
+
+        The earlier rows come as training left them, before they were divided by the temperature of the calibration:
+        else new classes, whose rows know of none, would be too probable, or too little.
 
         Args:
             names: the class of each output of `classifier`.
@@ -43,8 +48,8 @@ class Earlier:
         earlier = [self.labels.index(names[number]) for number in known]
         head = classifier.head
         with torch.no_grad():
-            head.weight[known] = self.classifier.head.weight[earlier].to(head.weight)
-            head.bias[known] = self.classifier.head.bias[earlier].to(head.bias)
+            head.weight[known] = self.classifier.head.weight[earlier].to(head.weight) * self.temperature
+            head.bias[known] = self.classifier.head.bias[earlier].to(head.bias) * self.temperature
         dropped = len(set(self.labels) - set(names))
         log(f"warm start: {len(known)} classes as before, {len(names) - len(known)} new, {dropped} dropped")
 
@@ -77,7 +82,9 @@ def load(folder: Path, encoder: Path, pooling: Pooling) -> Earlier:
     classifier, _ = network.load(folder)
     if classifier.pooling != pooling:
         raise BadInput(_KEY, f"a model with pooling {pooling}", f"one with {classifier.pooling}", _FIX)
-    return Earlier(classifier, [str(label) for label in card["labels"]])
+    calibration = card["notes"].get("calibration", {})
+    temperature = float(calibration["temperature"]) if calibration.get("kept") else 1.0
+    return Earlier(classifier, [str(label) for label in card["labels"]], temperature)
 
 
 def check(earlier: Earlier, encoder: torch.nn.Module) -> None:

@@ -83,7 +83,7 @@ class Ladder(Block):
     rows: int
     """Validation rows that the recipes are compared on."""
     data: str
-    """SHA-256 of the ids and labels of the train and validation rows."""
+    """SHA-256 of the ids, texts and labels of the train and validation rows."""
     seeds: list[int]
     """Of the models of each recipe."""
     headline: str
@@ -107,13 +107,17 @@ class Ladder(Block):
 
 
 def data(root: Path) -> str:
-    """The SHA-256 of the ids and labels of a workspace's train and validation rows, in hexadecimal.
+    """The SHA-256 of the ids, texts and labels of a workspace's train and validation rows, in hexadecimal.
 
-    An id is made of a row's content, or is the user's own. So a ladder is known to be of these rows.
+    So a ladder is known to be of these rows, as they are cleaned now: ids may be the user's own, and stay where texts
+    change.
     """
-    tables = [rows.read(root / f"data/clean/{split}.parquet", ["id", "label"]) for split in ("train", "validation")]
-    content = [[rows.strings(table, column) for column in ("id", "label")] for table in tables]
-    return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()
+    digest = hashlib.sha256()
+    for split in ("train", "validation"):
+        table = rows.read(root / f"data/clean/{split}.parquet", ["id", "text", "label"])
+        for column in ("id", "text", "label"):
+            digest.update(json.dumps(rows.strings(table, column)).encode("ascii"))
+    return digest.hexdigest()
 
 
 def is_current(ladder: Ladder, root: Path, metric: str) -> bool:

@@ -2,6 +2,9 @@
 
 import json
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -349,6 +352,37 @@ def test_dvc_sees_each_change_in_a_folder_outside(tmp_path: Path, monkeypatch: p
             assert "one" in repo.status(), name
 
 
+@pytest.mark.parametrize(
+    "source", ["data/source/drop/*.csv", "data/source/**/*.csv", "data/source/drop", "data/source/drop/a.csv"]
+)
+def test_dvc_sees_each_change_behind_a_folder_that_is_linked_into_the_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """DVC does not look into a linked folder in one of its dependencies, but patterns do."""
+    from dvc.repo import Repo
+
+    root = _workspace(tmp_path / "w", f'ingest: {{sources: ["{source}"]}}')
+    stage = "stages: {one: {cmd: touch made, deps: [data/source, links/sources], outs: [made]}}"
+    (root / "dvc.yaml").write_text(stage)
+    for name in ("w/data/source", "out"):
+        (tmp_path / name).mkdir(parents=True)
+    (root / "data/source/own.csv").write_text("own")
+    (tmp_path / "out/a.csv").write_text("a")
+    (root / "data/source/drop").symlink_to(tmp_path / "out")
+    monkeypatch.chdir(root)
+    with Repo.init(str(root), no_scm=True) as repo:
+        for name in ("a.csv", "new.csv")[: 1 if source.endswith("a.csv") else 2]:
+            refresh(root)
+            repo._reset()
+            repo.reproduce()
+            assert repo.status() == {}
+            (tmp_path / "out" / name).write_text("another")
+            refresh(root)
+            repo._reset()
+            assert "one" in repo.status(), name
+    assert "own.csv" not in (root / "links/sources/index.json").read_text(), "DVC sees it anyway"
+
+
 def test_names_with_brackets_are_files_and_not_patterns(tmp_path: Path) -> None:
     root = _workspace(tmp_path / "w[1]", 'ingest: {sources: ["mine/rows[2].csv", "mine/*.tsv"]}')
     for name in ("mine/rows[2].csv", "mine/a.tsv"):
@@ -376,6 +410,49 @@ def test_a_remote_source_is_noted_with_its_version(tmp_path: Path) -> None:
     memory.rm("/bucket/a.csv")
     with pytest.raises(BadInput, match="matches a file"):
         refresh(root)
+
+
+@pytest.fixture
+def page() -> Iterator[SimpleNamespace]:
+    """A web page whose server says nothing of when it was changed, or how long it is."""
+    seen = SimpleNamespace(text="text,label\na,x\n", length=False)
+
+    class Server(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/csv")
+            if seen.length:
+                self.send_header("Content-Length", str(len(seen.text)))
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+            self.wfile.write(seen.text.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        seen.url = f"http://127.0.0.1:{server.server_port}/export.csv"
+        yield seen
+        server.shutdown()
+
+
+@pytest.mark.parametrize("length", [False, True])
+def test_a_web_page_without_version_or_date_is_known_by_its_content(
+    tmp_path: Path, page: SimpleNamespace, length: bool
+) -> None:
+    page.length = length
+    root = _workspace(tmp_path / "w", f'ingest: {{sources: ["{page.url}"]}}')
+    refresh(root)
+    (note,) = (root / "links/sources").glob("*.txt")
+    before = note.read_text()
+    refresh(root)
+    assert note.read_text() == before
+    page.text = page.text.replace("a,x", "b,x")  # as long as before
+    refresh(root)
+    assert note.read_text() != before
 
 
 @pytest.mark.parametrize("source", ["nowhere.csv", "nothing-*.csv", "data/source/nowhere.csv", "memory://no/file.csv"])

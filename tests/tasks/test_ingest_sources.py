@@ -80,6 +80,21 @@ def test_index_of_links_must_fit_the_declared_sources(tmp_path: Path) -> None:
     assert [row["source"] for row in rows(tmp_path)] == [inner, "elsewhere.csv"]
 
 
+def test_a_source_behind_a_linked_folder_wants_a_link_too(tmp_path: Path) -> None:
+    (tmp_path / "outer").mkdir()
+    (tmp_path / "outer/b.csv").write_text("text,label\nb,x\n")
+    source(tmp_path, "a.csv", "text,label\na,x\n")
+    (tmp_path / "data/source/drop").symlink_to(tmp_path / "outer")
+    ingest(tmp_path, sources=["data/source/*.csv"])
+    for declared in ("data/source/drop/*.csv", "data/source/drop/b.csv", "file://data/source/drop"):
+        (tmp_path / "links/sources/index.json").unlink(missing_ok=True)
+        with pytest.raises(BadInput, match="regraft explain"):
+            ingest(tmp_path, sources=[declared])
+        linked(tmp_path, declared)
+        ingest(tmp_path, sources=[declared])
+        assert [row["source"] for row in rows(tmp_path)] == ["data/source/drop/b.csv"]
+
+
 @pytest.fixture
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A local folder laid out like a hub data set: two configs; the labels of one are class numbers."""

@@ -387,7 +387,7 @@ def test_layers_that_are_one_layer_run_several_times_are_refused() -> None:
         ({"search": {"space": {"lora_rank": [4, 8]}}}, "expected tune: lora where there is lora_rank"),
         ({"epochs": 0, "head_start": "random"}, "expected head_start: probe with epochs: 0"),
         (
-            {"epochs": 0, "head_start": "random", "warm_start": "path:x", "contrastive": {}},
+            {"epochs": 0, "head_start": "random", "warm_start": "path:x"},
             "expected head_start: probe with epochs: 0",
         ),
         ({"mixup": 0.005}, "mixup: expected 0 or at least 0.01, below which nothing is mixed, given 0.005"),
@@ -411,7 +411,6 @@ def test_a_search_may_try_a_switch_together_with_what_it_switches() -> None:
     space = {"tune": ["full", "lora"], "lora_rank": [4, 8], "mixup": [0.0, 0.4]}
     declared = tuning.params(lora_alpha=8.0, search={"space": space})
     assert declared.replaced({"tune": "full", "lora_rank": 4}).tune == "full"
-    assert tuning.params(epochs=0, head_start="random", warm_start="path:x").epochs == 0
 
 
 def test_an_encoder_of_the_other_kind_of_names_can_have_adapters() -> None:

@@ -66,6 +66,23 @@ def test_the_encoder_and_the_rows_of_known_classes_are_kept(ids: FeatureSet, ear
     assert not torch.equal(found["head.weight"][1], before["linear.weight"][1]), "the row of a class that is gone"
 
 
+def test_rows_that_a_calibration_has_divided_come_as_training_left_them(
+    ids: FeatureSet, earlier: Path, tmp_path: Path
+) -> None:
+    """Rows of new classes know of no temperature, so that these would be too probable, or too little."""
+    plain = start(ids, earlier)
+    for kept, factor in ((True, 0.5), (False, 1.0)):
+        calibrated = tmp_path / str(kept)
+        shutil.copytree(earlier, calibrated)
+        card = read_json(calibrated / "candidate.json")
+        card["notes"]["calibration"] = {"kept": kept, "temperature": 0.5}
+        write_json(calibrated / "candidate.json", card)
+        found = start(ids, calibrated)
+        for name in ("head.weight", "head.bias"):
+            assert torch.equal(found[name][[0, 2]], plain[name][[0, 2]] * factor)
+            assert torch.equal(found[name][1], plain[name][1])
+
+
 def test_a_new_class_starts_as_the_probe_has_it(ids: FeatureSet, earlier: Path) -> None:
     probed, random = (start(ids, earlier, head_start=how)["head.weight"] for how in ("probe", "random"))
     assert torch.equal(probed[[0, 2]], random[[0, 2]])
