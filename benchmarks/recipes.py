@@ -87,6 +87,7 @@ _TEXT_CNN = {
     "best_by": "last",
 }
 _CHARACTERS = TFIDF | {"rules": {"lower": True}, "words": None, "characters": [1, 4]}
+_SINGLE = WORDS | {"rules": {"lower": True, "segment": "characters"}}
 _CHINESE_WORDS = TFIDF | {"rules": {"lower": True, "segment": "auto"}, "characters": None}
 
 
@@ -124,11 +125,18 @@ RECIPES = (
     _single("sst2", TOKENS, "finetune", FINETUNE | {"epochs": 2, "batch_rows": 64}, 0.91),
     _single("agnews", TOKENS, "finetune", FINETUNE | {"epochs": 3}, 0.905),
     _single("chnsenticorp_htl", _CHARACTERS, "linear_svm", _SVM, 0.89, seeds=(1,)),
+    # Two that read words and two that read characters. The last was added for the accuracy of their mean on five folds of
+    # the train rows, which is the highest of all that were tried.
     _mean(
         "chnsenticorp_htl",
         "best",
-        {"tfidf": _CHARACTERS, "terms": _CHINESE_WORDS, "words": WORDS},
-        {"linear_svm": _SVM, "nb_svm": {"features": "terms", "model": "nb_svm"}, "text_cnn": _TEXT_CNN},
+        {"tfidf": _CHARACTERS, "terms": _CHINESE_WORDS, "words": WORDS, "characters": _SINGLE},
+        {
+            "linear_svm": _SVM,
+            "nb_svm": {"features": "terms", "model": "nb_svm"},
+            "text_cnn": _TEXT_CNN,
+            "character_cnn": _TEXT_CNN | {"features": "characters", "widths": [2, 3, 4, 5]},
+        },
         0.9,
     ),
     _single("reuters_r8", TOKENS | {"max_tokens": 128}, "finetune", FINETUNE, 0.94, metric="macro_f1"),

@@ -129,16 +129,22 @@ def _is_segmented(text: str, how: str) -> bool:
 
 
 def _segment(text: str, how: str) -> str:
-    return _HAN.sub(_cut_into_words, text) if _is_segmented(text, how) else text
+    if not _is_segmented(text, how):
+        return text
+    return _HAN.sub(partial(_spaced, cut=list if how == "characters" else _words), text)
 
 
-def _cut_into_words(run: re.Match[str]) -> str:
+def _words(run: str) -> list[str]:
     import rjieba  # loads a dictionary
 
+    return list(rjieba.cut(run))
+
+
+def _spaced(run: re.Match[str], cut: Callable[[str], list[str]]) -> str:
     text, (start, end) = run.string, run.span()
     before = " " if start > 0 and text[start - 1].isalnum() else ""
     after = " " if end < len(text) and text[end].isalnum() else ""
-    return before + " ".join(rjieba.cut(run.group())) + after
+    return before + " ".join(cut(run.group())) + after
 
 
 def _remove_punctuation(text: str) -> str:

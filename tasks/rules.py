@@ -15,7 +15,7 @@ from tasks.block import Block
 from tasks.cleaning import Step, steps
 
 Replacement = Literal["keep", "token", "remove"]
-Segment = Literal["none", "auto", "chinese"]
+Segment = Literal["none", "auto", "chinese", "characters"]
 
 
 class Rules(Block):
@@ -64,7 +64,9 @@ class Rules(Block):
     segment: Segment = "none"
     """Chinese is cut into words, with spaces between them (jieba's algorithm and dictionary, which knows simplified
     characters best). `auto` cuts texts that hold Chinese characters and no kana or hangul, `chinese` cuts all texts;
-    what is not written in Chinese characters stays as it is."""
+    what is not written in Chinese characters stays as it is. `characters` makes each Chinese character a word of its
+    own, in the texts that `auto` cuts: no dictionary can be wrong there, and another model of the same text disagrees
+    in other places."""
 
     stop_words: Literal["none", "english"] = "none"
     """Stop words that are removed: none, or scikit-learn's English list. Case does not matter."""

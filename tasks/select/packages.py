@@ -36,7 +36,7 @@ def needed(cards: Sequence[Mapping[str, Any]], cleaning: Sequence[Mapping[str, A
 
 def _of_rules(rules: Mapping[str, Any]) -> list[str]:
     wanted = {
-        "rjieba": rules["segment"] != "none",
+        "rjieba": rules["segment"] in ("auto", "chinese"),
         "scikit-learn": rules["stop_words"] != "none",
         "zhconv-rs": rules["simplified"],
     }

@@ -32,6 +32,9 @@ CASES = [
     ({"digits": "zero"}, "room 42, ４２, ٣", "room 00, 00, 0"),
     ({"digits": "remove"}, "room 42", "room "),
     ({"segment": "auto"}, "用iPhone手机打開，真好！", "用 iPhone 手机 打開，真 好！"),
+    ({"segment": "characters"}, "用iPhone手机打開，真好！", "用 iPhone 手 机 打 開，真 好！"),
+    ({"segment": "characters"}, "これは日本語", "これは日本語"),
+    ({"segment": "characters", "own_stop_words": ["酒店", "的"]}, "目的是酒店", "目  是 "),
     ({"stop_words": "english"}, "The cat can't see the hat", " cat can't   hat"),
     ({"own_stop_words": ["的", "foo"]}, "我的foo Foo food", "我foo  food"),
     ({"punctuation": True}, "a,b。$5 (😀) c’d", "a b  5  😀  c d"),
@@ -105,7 +108,8 @@ def test_long_repeats_are_shortened_before_words_are_looked_for() -> None:
 @settings(deadline=None, derandomize=True, database=None)
 @given(st.text(alphabet=st.characters(max_codepoint=0x2FFF)))
 def test_text_without_han_is_never_touched_by_segmentation(text: str) -> None:
-    assert Rules(segment="auto").apply(text) == Rules(segment="chinese").apply(text) == Rules().apply(text)
+    for segment in ("auto", "chinese", "characters"):
+        assert Rules(segment=segment).apply(text) == Rules().apply(text)
 
 
 def test_counts_only_rows_that_a_rule_changed() -> None:
