@@ -15,6 +15,8 @@ from tasks import model_file, rows
 from tasks.plain_form import plain_form
 
 FILE = "learned_rows.npy"
+EARLIER = "earlier_rows.npy"
+"""In the folder of a model that started from an earlier one: what that one has learned from."""
 Hashes = npt.NDArray[np.uint64]
 
 _FOLDER = Path("data/clean")
@@ -36,18 +38,30 @@ def hashes(texts: Iterable[str]) -> Hashes:
     return np.array([_hash(text) for text in texts], dtype=np.uint64)
 
 
-def write(folder: Path, learned: Hashes) -> None:
+def of_earlier(folder: Path) -> Hashes:
+    """The hashes of what the earlier models have learned from that a model, or a member of it, started from; sorted.
+
+    None if it did not, or started from one that does not tell.
+
+    Raises:
+        BadInput: if a file is not what `write` wrote.
+    """
+    found = [read(path.parent, EARLIER) for path in sorted(folder.rglob(EARLIER))]
+    return np.unique(np.concatenate([np.empty(0, np.uint64), *(some for some in found if some is not None)]))
+
+
+def write(folder: Path, learned: Hashes, name: str = FILE) -> None:
     """Writes the file into a model's folder: eight bytes a row."""
-    np.save(folder / FILE, learned.astype(_TYPE), allow_pickle=False)
+    np.save(folder / name, learned.astype(_TYPE), allow_pickle=False)
 
 
-def read(folder: Path) -> Hashes | None:
+def read(folder: Path, name: str = FILE) -> Hashes | None:
     """The hashes of the rows that a model has learned from, sorted; None if its folder does not tell.
 
     Raises:
         BadInput: if the file is not what `write` wrote.
     """
-    return model_file.read(folder / FILE, "a list of hashes that Regraft wrote", _parse)
+    return model_file.read(folder / name, "a list of hashes that Regraft wrote", _parse)
 
 
 def _parse(path: Path) -> Hashes:

@@ -51,9 +51,9 @@ class Search(Block):
     """From a key of the candidate to the values to try: a list, or {low, high, log}."""
 
 
-# A lucky seed is no better candidate, a bag of anything is better than the one, calibrated is what was found, and a
-# learning curve changes no model.
-_NOT_SEARCHED = ("features", "model", "search", "seed", "bag", "calibration", "learning_curve")
+# A lucky seed is no better candidate, a bag of anything is better than the one, calibrated is what was found, a
+# learning curve changes no model, and trials go without a warm start.
+_NOT_SEARCHED = ("features", "model", "search", "seed", "bag", "calibration", "learning_curve", "warm_start")
 
 
 class Candidate(Block):

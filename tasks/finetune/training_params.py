@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tasks.block import Block
 from tasks.finetune.candidate import Candidate
+from tasks.finetune.transfer import TRIAL
 
 _LEAST_ALPHA, _MOST_ALPHA = 0.01, 100.0
 """Of a Beta distribution: below the one hardly any draw lies between 0 and 1 in float32; above the other nearly all are
@@ -83,6 +84,14 @@ class TrainingParams(Candidate):
         if 0 < mixup < _LEAST_ALPHA:
             raise ValueError(f"0 or at least {_LEAST_ALPHA}, below which nothing is mixed")
         return mixup
+
+    @model_validator(mode="after")
+    def _gamma_has_its_loss(self, info: ValidationInfo) -> Self:
+        space = self.search.space if self.search else {}
+        there = "focal_gamma" in space or self.focal_gamma != TrainingParams.model_fields["focal_gamma"].default
+        if there and "loss" not in space and self.loss != "focal" and info.context != TRIAL:
+            raise ValueError("loss: focal where there is focal_gamma, which has no effect without it")
+        return self
 
     @model_validator(mode="after")
     def _parts_have_rows(self) -> Self:

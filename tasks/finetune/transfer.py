@@ -97,6 +97,8 @@ class TransferParams(Block):
             acting = [name for name in whole if getattr(self, name) != type(self).model_fields[name].default]
             if acting:
                 raise ValueError(f"no {acting[0]} with tune: head, which trains nothing of the encoder")
+        if self.tune in ("lora", "adapter") and self.freeze_embeddings:
+            raise ValueError(f"no freeze_embeddings with tune: {self.tune}, which leaves them as they are")
         if self.tune != "full" and self.reinit_layers:
             raise ValueError("reinit_layers with tune: full alone, as layers that start anew must be trained")
         return self

@@ -149,6 +149,8 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
             network.encoder.config.save_pretrained(folder)  # type: ignore[union-attr, operator]
         if network.adapter is not None:
             network.adapter.write(folder)
+        if self._earlier is not None:
+            warm_start.pass_on(self._earlier, folder)
         return "network"
 
     def _warm(self, params: TransformerParams) -> warm_start.Earlier:

@@ -15,7 +15,7 @@ class TransformerParams(TrainingParams, TransferParams):
     model: Literal["transformer"]
     epochs: int = Field(default=4, ge=0)
     """The most passes over the train rows; 0 leaves the head as it starts, as may do after `contrastive`; not a random
-    one, unless a warm start fills it."""
+    one."""
     pooling: Pooling = "mean"
     """How token vectors become one: their mean, the first (`cls`), or the largest values (`max`)."""
     head_rate_factor: float = Field(default=5.0, gt=0)
@@ -32,6 +32,12 @@ class TransformerParams(TrainingParams, TransferParams):
         # With a warm start too: classes may be new, and folds start without it.
         if self.epochs == 0 and self.head_start == "random":
             raise ValueError("head_start: probe with epochs: 0, as a random head without training knows nothing")
+        return self
+
+    @model_validator(mode="after")
+    def _drops_something(self) -> Self:
+        if self.tune == "head" and self.encoder_dropout:
+            raise ValueError("no encoder_dropout with tune: head, which trains nothing of the encoder")
         return self
 
     @model_validator(mode="after")

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from tasks import network
+from tasks import learned_rows, network
 from tasks.encoder import Pooling
 from tasks.errors import BadInput
 from tasks.files import read_json, sha256
@@ -104,6 +105,20 @@ def check(earlier: Earlier, encoder: torch.nn.Module) -> None:
     if type(encoder) is not type(earlier.classifier.encoder):
         kinds = type(encoder).__name__, type(earlier.classifier.encoder).__name__
         raise BadInput(_KEY, f"an encoder of the same architecture, {kinds[0]}", kinds[1], _FIX)
+
+
+def pass_on(earlier: Path, folder: Path) -> None:
+    """Writes into a model's folder what the earlier model has learned from, if that is known: it knows those rows too.
+
+    Args:
+        earlier: the folder of the earlier model.
+    """
+    own, before = learned_rows.read(earlier), learned_rows.of_earlier(earlier)
+    if own is None:
+        log(f"warm start: which rows the earlier model has learned from is not known, as it has no {learned_rows.FILE}")
+    known = before if own is None else np.union1d(own, before)
+    if len(known):
+        learned_rows.write(folder, known, learned_rows.EARLIER)
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -99,14 +99,13 @@ class Evidence:
         return next(candidate for candidate in self.candidates if candidate.name == name)
 
 
-def read(
-    root: Path, contestants: Sequence[Contestant], wanted: str = "auto", have_read: Sequence[str] = ()
-) -> Evidence:
+def read(root: Path, contestants: Sequence[Contestant], wanted: str = "auto", unlike: Sequence[str] = ()) -> Evidence:
     """Reads the results of these contestants; files of others are left alone.
 
     Args:
         wanted: the parameter `select.rows`.
-        have_read: names of those whose encoder was adapted, so that it has read the texts of all train rows.
+        unlike: names of those whose out-of-fold predictions do not say how good their model is, as its encoder was
+            adapted and has read the texts of all train rows, or as it started from an earlier model and they did not.
 
     Raises:
         BadInput: if a file is missing, predictions are of other rows than the split's, or out-of-fold predictions are
@@ -117,7 +116,7 @@ def read(
     searched = [name for name in trained if read_json(present(root, f"plots/search/{name}.json"))]
     # Another form of a model must not change what the models themselves are compared on.
     own = {one.name: metrics[one.name] for one in contestants if not one.is_quantized}
-    which = _which(own, wanted, [*searched, *have_read])
+    which = _which(own, wanted, [*searched, *unlike])
     left_out = [one for one in contestants if one.is_quantized and which == "out_of_fold"]
     aside = [Aside(one.name, metrics[one.name]["validation"], costs(root, one)) for one in left_out]
     everyone, contestants = contestants, [one for one in contestants if one not in left_out]
@@ -136,6 +135,16 @@ def read(
     return Evidence(which, texts, classes, actual, candidates, aside)
 
 
+def warm_started(tree: Mapping[str, Any]) -> list[str]:
+    """The candidates and students that start from an earlier model.
+
+    Args:
+        tree: the parameters as they were written.
+    """
+    declared = {**tree["candidates"], **(tree.get("students") or {})}
+    return [name for name, recipe in declared.items() if recipe.get("warm_start", "none") != "none"]
+
+
 def answers(root: Path, file: str, which: Rows, ids: Sequence[str], labels: Sequence[str]) -> pa.Table:
     """Reads a file of predictions, which must be of these rows.
 
@@ -149,11 +158,11 @@ def answers(root: Path, file: str, which: Rows, ids: Sequence[str], labels: Sequ
     return table
 
 
-def _which(metrics: Mapping[str, Mapping[str, Any]], wanted: str, favoured: Sequence[str]) -> Rows:
+def _which(metrics: Mapping[str, Mapping[str, Any]], wanted: str, unlike: Sequence[str]) -> Rows:
     without = [name for name, found in metrics.items() if found.get("out_of_fold") is None]
     # A search chose its parameters by the labels of all train rows, and an adapted encoder has read their texts: out of
-    # fold, both would be favoured.
-    if wanted == "validation" or (wanted == "auto" and (without or favoured)):
+    # fold, both would be favoured. Folds start without an earlier model, so that a warm start would be held back.
+    if wanted == "validation" or (wanted == "auto" and (without or unlike)):
         return "validation"
     if without:
         more = f" and {len(without) - _NAMED} more" if len(without) > _NAMED else ""

@@ -113,8 +113,8 @@ class SelectParams(Block):
     """What it is compared on. `validation`: the validation rows; `out_of_fold`: the train rows, each as predicted by a
     model that was not shown it, which every candidate must have (`cross_validation`); `auto`: out of fold where every
     candidate has it, as these are many more rows and make narrower intervals, and none was searched for parameters,
-    which uses the labels of all train rows, or reads an adapted encoder, which has read their texts; else
-    validation. Quantized models compete on validation rows alone."""
+    which uses the labels of all train rows, or reads an adapted encoder, which has read their texts, or has a warm
+    start, which folds go without; else validation. Quantized models compete on validation rows alone."""
     limits: Limits = Field(default_factory=Limits)
     """What a candidate must keep to be chosen at all."""
     level: float = Field(default=0.95, ge=0.5, lt=1.0)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tasks import block, compute, contestants, learned_rows
 from tasks.contestants import Contestant
 from tasks.files import read_json
@@ -27,9 +29,10 @@ from tasks.select import (
     wording,
 )
 from tasks.select.abstention import Abstention
+from tasks.select.champion import Contest
 from tasks.select.choice import Choice, choose
 from tasks.select.cutoff import Chosen
-from tasks.select.examination import Answers, Questions
+from tasks.select.examination import Answers, Examination, Questions
 from tasks.select.findings import Findings
 from tasks.select.params import SelectParams
 from tasks.select.verdict_params import VerdictParams
@@ -47,9 +50,9 @@ def run(root: Path, item: str | None, record: Record) -> None:
     params, demands = block.read(root, "select", SelectParams), block.read(root, "verdict", VerdictParams)
     computing = compute.read(root)
     declared, tree = contestants.declared(root), block.load(root / block.PARAMS)
-    found = evidence.read(root, list(declared.values()), params.rows, adaptation.readers(tree))
+    unlike = [*adaptation.readers(tree), *evidence.warm_started(tree)]
+    found = evidence.read(root, list(declared.values()), params.rows, unlike)
     record.rows_in = len(found.texts)
-    learned = learned_rows.of_workspace(root)
     choice = choose(found, params, computing.seed)
     for reason in choice.reasons:
         log(reason)
@@ -60,6 +63,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
     for sentence in looked.sentences:
         log(sentence)
     winner = root / found.named(choice.winner).folder
+    earlier = learned_rows.of_earlier(winner)
+    learned = np.union1d(learned_rows.of_workspace(root), earlier)
     labels = read_json(winner / CARD)["labels"] if params.abstain is not None or params.threshold is not None else []
     abstaining = None if params.abstain is None else abstention.fit(found, choice.winner, params.abstain, labels)
     chosen = None if params.threshold is None else cutoff.fit(found, choice.winner, params.threshold, labels)
@@ -74,6 +79,9 @@ def run(root: Path, item: str | None, record: Record) -> None:
     chosen = _chosen(chosen, questions, answers, params, computing.seed)
     asked = chosen.cutoff if chosen is not None else abstaining.thresholds if abstaining is not None else None
     contest = champion.contest(root, winner, questions, answers, learned, asked, params, demands, computing)
+    contest = _warned(
+        contest, choice.winner, int(np.isin(learned_rows.hashes(questions.texts), earlier).sum()), examined
+    )
     for reason in contest.verdict.reasons:
         log(reason)
     findings = Findings(
@@ -98,6 +106,17 @@ def run(root: Path, item: str | None, record: Record) -> None:
         f"{contest.verdict.word}: {choice.winner}, test macro F1 {wording.measure(examined.measures['macro_f1'])} "
         f"({wording.measure(low)} to {wording.measure(high)})"
     )
+
+
+def _warned(contest: Contest, winner: str, known: int, examined: Examination) -> Contest:
+    """With a sentence on test rows that an earlier model, which the winner started from, has learned from."""
+    if not known:
+        return contest
+    told = (
+        f"The earlier model that {winner} started from has learned from {known:,} of the {examined.rows:,} test rows, "
+        "so that its figures on them are too good; keep clean.split as it was when the earlier model was made."
+    )
+    return replace(contest, verdict=replace(contest.verdict, reasons=[told, *contest.verdict.reasons]))
 
 
 def _ordered(choice: Choice, declared: Mapping[str, Contestant]) -> list[Contestant]:

@@ -207,6 +207,24 @@ def test_rows_that_the_new_model_has_learned_from_are_left_out_too(workspace: Pa
     assert found == {"rows": 12, "champion": 5, "challenger": 12}
 
 
+def test_rows_that_the_start_of_the_new_model_has_learned_from_are_left_out_and_told(workspace: Path) -> None:
+    texts = [f"{WORDS[label]} {label} {row}" for row, label in enumerate(TEST)]
+    write_split(workspace, "test", TEST, texts)
+    known = learned_rows.hashes(texts[:40])
+    learned_rows.write(workspace / "models/candidates/good", known, learned_rows.EARLIER)
+    report = select(workspace)
+    told = "that good started from has learned from 40 of the 120 test rows"
+    assert any(told in reason for reason in report["reasons"]), "without a champion too"
+    page = re.sub(r"<[^>]*>", "", (workspace / "reports/report.html").read_text(encoding="utf-8"))
+    assert told in " ".join(page.split())
+    learned_by(put_into_service(workspace, "old"), ["something else"])
+    report = select(workspace)
+    assert report["champion"]["left_out"] == {"rows": 40, "champion": 0, "challenger": 40}
+    assert any(told in reason for reason in report["reasons"])
+    now = learned_rows.read(workspace / "models/selected")
+    assert now is not None and np.isin(known, now).all(), "the next one would be asked about them too"
+
+
 def test_a_champion_that_does_not_tell_what_it_learned_from_is_said_to_be_unknown(workspace: Path) -> None:
     put_into_service(workspace, "old")
     report = select(workspace)

@@ -16,6 +16,7 @@ from tasks.select.choice import choose
 from tasks.select.params import SelectParams
 from tests.tasks.evaluated_workspace import (
     CLASSES,
+    RECIPE,
     answers,
     candidates,
     write_data,
@@ -53,6 +54,13 @@ def select(root: Path) -> dict[str, Any]:
     stage.run(root, None, Record(root, "select"))
     found: dict[str, Any] = read_json(root / "reports/selection.json")
     return found
+
+
+def test_a_warm_start_is_judged_on_validation_rows(root: Path) -> None:
+    """Its folds start without the earlier model, so that its gain would go unseen."""
+    assert select(root)["rows"] == "out_of_fold"
+    write_params(root, {name: RECIPE | {"warm_start": "path:earlier"} for name in NAMES})
+    assert select(root)["rows"] == "validation"
 
 
 def shown(file: Path) -> str:

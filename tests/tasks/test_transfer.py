@@ -382,6 +382,11 @@ def test_layers_that_are_one_layer_run_several_times_are_refused() -> None:
         ({"layer_rate_decay": 1.5}, "layer_rate_decay: expected less than or equal to 1"),
         ({"tune": "lora", "lora_targets": []}, "lora_targets: "),
         ({"lora_rank": 4}, "expected tune: lora where there is lora_rank"),
+        ({"tune": "lora", "freeze_embeddings": True}, "expected no freeze_embeddings with tune: lora"),
+        ({"tune": "head", "encoder_dropout": 0.1}, "expected no encoder_dropout with tune: head"),
+        ({"focal_gamma": 1.0}, "expected loss: focal where there is focal_gamma"),
+        ({"search": {"space": {"focal_gamma": [1.0, 3.0]}}}, "expected loss: focal where there is focal_gamma"),
+        ({"search": {"space": {"warm_start": ["none", "path:x"]}}}, "not warm_start"),
         ({"tune": "lora", "adapter_size": 4}, "expected tune: adapter where there is adapter_size"),
         ({"unfreeze_epochs": 0.5}, "expected unfreeze: gradual where there is unfreeze_epochs"),
         ({"search": {"space": {"lora_rank": [4, 8]}}}, "expected tune: lora where there is lora_rank"),
@@ -411,6 +416,8 @@ def test_a_search_may_try_a_switch_together_with_what_it_switches() -> None:
     space = {"tune": ["full", "lora"], "lora_rank": [4, 8], "mixup": [0.0, 0.4]}
     declared = tuning.params(lora_alpha=8.0, search={"space": space})
     assert declared.replaced({"tune": "full", "lora_rank": 4}).tune == "full"
+    declared = tuning.params(search={"space": {"loss": ["cross_entropy", "focal"], "focal_gamma": [1.0, 3.0]}})
+    assert declared.replaced({"loss": "cross_entropy", "focal_gamma": 3.0}).loss == "cross_entropy"
 
 
 def test_an_encoder_of_the_other_kind_of_names_can_have_adapters() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tasks import model
+from tasks import learned_rows, model
 from tasks.errors import BadInput
 from tasks.features import FeatureSet
 from tasks.files import read_json, write_json
@@ -113,6 +113,20 @@ def test_a_warm_start_changes_the_result_and_is_repeated_to_the_bit(
     saved = model.load(save(warm, tmp_path / "model", CLASSES), threads=1)
     texts = [text for text, _ in tiny.texts(48, 0)]
     np.testing.assert_array_equal(saved.predict_proba(texts), warm.predict_proba(ALL))
+
+
+def test_a_model_tells_what_the_one_before_it_has_learned_from(ids: FeatureSet, earlier: Path, tmp_path: Path) -> None:
+    """So that nobody examines it on rows that its start has known."""
+    first, own, later = tmp_path / "first", np.array([3, 5], np.uint64), np.array([5, 8], np.uint64)
+    shutil.copytree(earlier, first)
+    untold = save(fit(ids, tmp_path / "a", earlier=first, epochs=1, **WARM), tmp_path / "untold", CLASSES)
+    assert not (untold / learned_rows.EARLIER).exists()
+    learned_rows.write(first, own)
+    second = save(fit(ids, tmp_path / "b", earlier=first, epochs=1, **WARM), tmp_path / "second", CLASSES)
+    assert learned_rows.of_earlier(second).tolist() == [3, 5]
+    learned_rows.write(second, later)
+    third = save(fit(ids, tmp_path / "c", earlier=second, epochs=1, **WARM), tmp_path / "third", CLASSES)
+    assert learned_rows.of_earlier(third).tolist() == [3, 5, 8]
 
 
 def test_folds_start_without_the_earlier_model(ids: FeatureSet, earlier: Path, tmp_path: Path) -> None:
