@@ -70,8 +70,8 @@ class DistillationParams(Block):
     """Weight of the true label in a row's loss, the teacher having the rest; higher trusts the labels more."""
     unlabelled: Patterns = Field(default_factory=list)
     """Files, or globs, of texts without labels that the teacher judges too: .txt with a text a line, or .csv, .jsonl
-    or .parquet with a column `text`. The cleaning rules of `clean` act on them. Texts of the train, validation and
-    test rows are left out."""
+    or .parquet with a column `text`. The cleaning rules of `clean` act on them. Texts of the train rows are left
+    out, and those of validation and test rows with what nearly equals them."""
 
 
 class PseudoLabelParams(Block):
