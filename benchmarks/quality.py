@@ -105,7 +105,7 @@ def changes(recipe: Recipe, folder: Path) -> dict[str, Any]:
         # from, near duplicates included. The published test rows are what they are.
         "clean.split.validation": 0.02,
         "clean.duplicates.near": False,
-        "cross_validation.folds": recipe.folds,
+        "cross_validation.folds": 0,
         "features": recipe.features,
         "candidates": recipe.candidates,
     } | ({"ensembles": {recipe.name: recipe.ensemble}} if recipe.ensemble else {})

@@ -48,7 +48,6 @@ class Recipe:
         metric: `accuracy` or `macro_f1`, on the test rows.
         seeds: one run each; a single one where nothing is random.
         ensemble: as in `params.yaml`; None where the contestant is the candidate of that name.
-        folds: of a cross-validation, by which each member of a mean is calibrated before it counts; 0 for none.
     """
 
     data: str
@@ -59,7 +58,6 @@ class Recipe:
     metric: str = "accuracy"
     seeds: tuple[int, ...] = (1, 2, 3)
     ensemble: dict[str, Any] | None = None
-    folds: int = 0
 
     @property
     def contestant(self) -> str:
@@ -140,7 +138,6 @@ RECIPES = (
             "character_cnn": _TEXT_CNN | {"features": "characters", "widths": [2, 3, 4, 5]},
         },
         0.9,
-        folds=5,
     ),
     _single("reuters_r8", TOKENS | {"max_tokens": 128}, "finetune", FINETUNE, 0.94, metric="macro_f1"),
     # One of each sort again: of ten candidates, chosen by the macro F1 of their mean on five folds of the train rows,
