@@ -34,6 +34,8 @@ from tasks.files import read_json, sha256, write_json
 MANIFEST = "manifest.json"
 SPLITS = ("train", "validation")
 COPIES = "copies"
+LABEL_NAME = "label_names"
+"""The way of a copy that is not one, but the name of its class."""
 Indices = npt.NDArray[np.int64]
 Sparse = Any  # scipy.sparse.csr_matrix, which has no type stubs
 Form = Literal["sparse", "dense", "tokens", "words"]
@@ -104,6 +106,14 @@ class FeatureSet:
         """The label of each train row, and then of each copy: that of the row it was made of."""
         labels = self.labels("train")
         return np.concatenate([labels, labels[self._origins]]) if self.copies else labels
+
+    def are_names(self, shown: Indices) -> npt.NDArray[np.bool_]:
+        """Which of these train rows, or copies of them, are names of classes, which say nothing of the row."""
+        if not self.copies:
+            return np.zeros(len(shown), dtype=bool)
+        ways = rows.strings(rows.read(self.folder / f"{COPIES}.rows.parquet", ["way"]), "way")
+        named = [False] * int(self.manifest["rows"]["train"]) + [way == LABEL_NAME for way in ways]
+        return np.array(named)[shown]
 
     @property
     def _origins(self) -> Indices:

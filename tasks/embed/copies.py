@@ -14,13 +14,11 @@ from tasks.embed.alterations import ALTERATIONS
 from tasks.embed.augment import TRANSLATE, Augment
 from tasks.embed.near_words import NearWords
 from tasks.embed.phrase import Phrase
+from tasks.features import LABEL_NAME
 from tasks.progress import Progress, log
 
 if TYPE_CHECKING:
     from tasks.embed.translations import Translations
-
-LABEL_NAME = "label_names"
-"""The way of a text that is the name of a class."""
 
 _Made = list[tuple[str, int, str]]
 

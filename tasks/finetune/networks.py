@@ -127,7 +127,8 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         sources = self.sources(params)
         labels = train.labels
         if self.teaching is not None:
-            train = self.teaching.added_to(train, rows[places], order[: len(present)])
+            named = self.feature_set.are_names(shown)
+            train = self.teaching.added_to(train, rows[places], order[: len(present)], named)
             sources = {**sources, "teaching": self.teaching.digest}
         recipe = params.model_dump(exclude={"calibration"})  # which comes after the training
         key = fingerprint(sources, recipe, self.compute, rows)

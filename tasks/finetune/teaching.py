@@ -56,7 +56,7 @@ class Teaching:
             whole.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
         return whole.hexdigest()
 
-    def added_to(self, train: Rows, origins: Indices, present: Indices) -> Rows:
+    def added_to(self, train: Rows, origins: Indices, present: Indices, named: npt.NDArray[np.bool_]) -> Rows:
         """The rows with what the teacher says of them, and behind them the texts without labels.
 
         As the class of such a text counts the one that the teacher finds most probable, but only for class weights and
@@ -66,10 +66,11 @@ class Teaching:
             train: rows, and copies of them, that have labels.
             origins: the train row that each is, or was made of: a copy is taught as its row is.
             present: the class of each of the network's outputs.
+            named: which of them are names of classes: of these the label alone counts, as the teacher was not asked.
         """
         said = np.concatenate([self.train[origins], self.unlabelled])[:, present]
         weights = np.zeros(len(said), dtype=np.float32)
-        weights[: len(origins)] = self.params.label_weight
+        weights[: len(origins)] = np.where(named, 1.0, self.params.label_weight)
         labels = np.concatenate([train.labels, said[len(origins) :].argmax(axis=1)])
         return Rows([*train.ids, *self.ids], labels, train.pad_id, Taught(said, weights, self.params.temperature))
 

@@ -188,15 +188,15 @@ def test_rows_copies_and_texts_stand_behind_each_other() -> None:
     said = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]], dtype=np.float32)
     params = STUDENTS["text_cnn"].model_validate(STUDENT).distillation
     teaching = teachings.Teaching(said, [[5], [6]], said[:2][::-1], params, {}, 0.0)
-    train = Rows([[1], [2], [3]], np.array([1, 0, 1]), 0)  # rows 2 and 0, and a copy of row 2
-    made = teaching.added_to(
-        train, np.array([2, 0, 2]), np.array([0, 2])
-    )  # no row of class 1: the network has two outputs
+    train = Rows([[1], [2], [3]], np.array([1, 0, 1]), 0)  # rows 2 and 0, and the name of the class of row 2
+    named = np.array([False, False, True])
+    # No row of class 1: the network has two outputs.
+    made = teaching.added_to(train, np.array([2, 0, 2]), np.array([0, 2]), named)
     assert made.ids == [[1], [2], [3], [5], [6]]
     assert made.labels.tolist() == [1, 0, 1, 0, 0]
     assert made.taught is not None
     np.testing.assert_array_equal(made.taught.probabilities, np.vstack([said[[2, 0, 2]], said[:2][::-1]])[:, [0, 2]])
-    assert made.taught.label_weights.tolist() == pytest.approx([0.3, 0.3, 0.3, 0, 0])
+    assert made.taught.label_weights.tolist() == pytest.approx([0.3, 0.3, 1, 0, 0])
 
 
 def test_a_student_of_wrong_labels_learns_what_its_teacher_says(workspace: Path) -> None:
