@@ -17,6 +17,8 @@ from tasks.plain_form import plain_form
 FILE = "learned_rows.npy"
 EARLIER = "earlier_rows.npy"
 """In the folder of a model that started from an earlier one: what that one has learned from."""
+UNKNOWN = "earlier_rows_unknown.txt"
+"""In the folder of a model that started from one that does not tell, or not all."""
 Hashes = npt.NDArray[np.uint64]
 
 _FOLDER = Path("data/clean")
@@ -41,13 +43,40 @@ def hashes(texts: Iterable[str]) -> Hashes:
 def of_earlier(folder: Path) -> Hashes:
     """The hashes of what the earlier models have learned from that a model, or a member of it, started from; sorted.
 
-    None if it did not, or started from one that does not tell.
+    There are none if it did not, or started from one that does not tell (`is_earlier_unknown`).
 
     Raises:
         BadInput: if a file is not what `write` wrote.
     """
     found = [read(path.parent, EARLIER) for path in sorted(folder.rglob(EARLIER))]
     return np.unique(np.concatenate([np.empty(0, np.uint64), *(some for some in found if some is not None)]))
+
+
+def is_earlier_unknown(folder: Path) -> bool:
+    """Whether a model, or a member of it, started from one that does not tell all that it has learned from."""
+    return any(folder.rglob(UNKNOWN))
+
+
+def pass_on(made_of: Path, folder: Path) -> None:
+    """Writes into a model's folder what those have learned from that another one started from.
+
+    What is made of a model, such as a smaller form or a student that it taught, knows of those rows too.
+
+    Args:
+        made_of: the folder of the other one.
+        folder: of the model, which may have earlier rows of its own.
+    """
+    known = np.union1d(of_earlier(made_of), of_earlier(folder))
+    if len(known):
+        write(folder, known, EARLIER)
+    if is_earlier_unknown(made_of):
+        write_unknown(folder)
+
+
+def write_unknown(folder: Path) -> None:
+    """Notes in a model's folder that it started from one that does not tell all that it has learned from."""
+    told = f"It started from an earlier model that does not tell all that it has learned from: there was no {FILE}.\n"
+    (folder / UNKNOWN).write_text(told, encoding="utf-8")
 
 
 def write(folder: Path, learned: Hashes, name: str = FILE) -> None:

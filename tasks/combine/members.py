@@ -74,11 +74,15 @@ def read(root: Path, names: Sequence[str]) -> Members:
 
 
 def out_of_fold(root: Path, members: Members) -> OutOfFold | None:
-    """Reads the members' out-of-fold predictions; None if not all members have any.
+    """Reads the members' out-of-fold predictions; None if not all members have any that are like them.
+
+    Those of a member with a warm start are of folds that started without, and say little of how it answers.
 
     Raises:
         BadInput: if they are of other rows, or were made in other folds.
     """
+    if warm_started(members):
+        return None
     tables = {name: rows.read(root / OUT_OF_FOLD / f"{name}.parquet") for name in members.names}
     if not all(table.num_rows for table in tables.values()):
         return None
@@ -95,6 +99,12 @@ def out_of_fold(root: Path, members: Members) -> OutOfFold | None:
             raise BadInput(where, expected, str(number), _AGAIN)
     parts = [_aligned(table, members.labels) for table in tables.values()]
     return OutOfFold(ids, np.asarray(actual, dtype=str), parts, numbers[0])
+
+
+def warm_started(members: Members) -> list[str]:
+    """The members that started from an earlier model."""
+    pairs = zip(members.names, members.cards, strict=True)
+    return [name for name, card in pairs if (card.get("params") or {}).get("warm_start", "none") != "none"]
 
 
 def _aligned(table: pa.Table, labels: Sequence[str]) -> Probabilities:

@@ -75,9 +75,14 @@ def _params(root: Path, item: str) -> EnsembleParams:
 
 
 def _unfounded(root: Path, item: str, params: EnsembleParams, group: Members) -> BadInput:
+    expected, warm = "out-of-fold predictions of all members", members.warm_started(group)
+    if warm:
+        found = f"those of {', '.join(warm)} made without its warm start, as folds are"
+        fix = "Use the method mean or vote, or members without warm_start."
+        return BadInput(f"ensembles.{item}.method: {params.method}", expected, found, fix)
     found = f"none of {', '.join(members.without(root, group))}"
     fix = "Set cross_validation.folds to 5 (auto makes none where there are many rows), or use the method mean or vote."
-    return BadInput(f"ensembles.{item}.method: {params.method}", "out-of-fold predictions of all members", found, fix)
+    return BadInput(f"ensembles.{item}.method: {params.method}", expected, found, fix)
 
 
 def _write_model(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks import predictions, row_curve, rows
+from tasks import learned_rows, predictions, row_curve, rows
 from tasks.compute import Compute
 from tasks.contestants import Contestant
 from tasks.features import FeatureSet
@@ -14,6 +14,7 @@ from tasks.finetune.cross_validation import OutOfFold
 from tasks.finetune.params import CandidateParams, Search
 from tasks.finetune.row_curve import RowCurve
 from tasks.finetune.search import Trial
+from tasks.finetune.students import StudentParams
 from tasks.finetune.trainer import Fitted
 from tasks.records import Record, peak_memory_mb
 
@@ -57,6 +58,8 @@ def write(
     with replacing(root / contestant.folder) as folder:
         folder.mkdir(parents=True)
         family = fitted.save(folder)
+        if isinstance(result.params, StudentParams):
+            learned_rows.pass_on(root / "models" / result.params.teacher.model, folder)
         notes = fitted.notes | ({"folds": result.folds} if result.folds else {})
         searched = _summary(result.search, result.trials)
         card.write(folder, item, family, feature_set, classes, result.params, notes, searched)

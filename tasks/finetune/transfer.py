@@ -80,8 +80,9 @@ class TransferParams(Block):
     The head then starts as `head_start` says, on the tuned encoder. null for none."""
     warm_start: str = NONE
     """`none`, or `path:<folder>` of an earlier fine-tuned model, whose encoder and rows of the head training starts
-    from. After `contrastive` tuning, which those rows were not made for, the head starts as `head_start` says. Folds
-    and trials start without it, as the earlier model may have learnt from rows that they hold out."""
+    from. After `contrastive` tuning or with `reinit_layers`, which those rows were not made for, the head starts as
+    `head_start` says. Folds and trials start without it, as the earlier model may have learnt from rows that they hold
+    out."""
 
     @field_validator("warm_start")
     @classmethod

@@ -89,7 +89,8 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
         """Tunes the encoder by pairs if that is wanted, and then starts the head.
 
         The head starts as a logistic regression if that is wanted and there is more than one class; rows of classes
-        that an earlier model knew start as they are there, unless the encoder that they were made for was tuned.
+        that an earlier model knew start as they are there, unless the encoder that they were made for is another by
+        now: it was tuned, or its top layers start anew.
         """
         classifier = network.classifier if isinstance(network, KeptVectors) else network
         assert isinstance(classifier, Classifier)  # noqa: S101 - it was built above
@@ -103,10 +104,11 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
             else:  # what a fold was tuned by is its own
                 vectors = encoder_vectors(classifier, shown.ids, self.pad_id(), self.compute)
             probe(classifier, vectors, labels, self.compute.seed)
-        if params.warm_start != NONE and params.contrastive is None:
+        other = "contrastive tuning" if params.contrastive is not None else "reinit_layers" * (params.reinit_layers > 0)
+        if params.warm_start != NONE and not other:
             self._warm(params).put_rows(classifier, names)
         elif params.warm_start != NONE:
-            log(f"warm start: of the encoder alone; after contrastive tuning the head starts by {params.head_start}")
+            log(f"warm start: of the encoder alone; after {other} the head starts by {params.head_start}")
         return before
 
     def settle(self, network: nn.Module) -> nn.Module:

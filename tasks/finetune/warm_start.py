@@ -45,6 +45,8 @@ class Earlier:
         Args:
             names: the class of each output of `classifier`.
         """
+        if len(names) == 2:
+            _centre(classifier.head)
         known = [number for number, name in enumerate(names) if name in self.labels]
         earlier = [self.labels.index(names[number]) for number in known]
         head = classifier.head
@@ -53,6 +55,13 @@ class Earlier:
             head.bias[known] = self.classifier.head.bias[earlier].to(head.bias) * self.temperature
         dropped = len(set(self.labels) - set(names))
         log(f"warm start: {len(known)} classes as before, {len(names) - len(known)} new, {dropped} dropped")
+
+
+def _centre(head: torch.nn.Linear) -> None:
+    """Takes the mean row from each row, which leaves the softmax as it is."""
+    with torch.no_grad():
+        head.weight.sub_(head.weight.mean(dim=0))
+        head.bias.sub_(head.bias.mean())
 
 
 def load(folder: Path, encoder: Path, pooling: Pooling) -> Earlier:
@@ -116,6 +125,8 @@ def pass_on(earlier: Path, folder: Path) -> None:
     own, before = learned_rows.read(earlier), learned_rows.of_earlier(earlier)
     if own is None:
         log(f"warm start: which rows the earlier model has learned from is not known, as it has no {learned_rows.FILE}")
+    if own is None or learned_rows.is_earlier_unknown(earlier):
+        learned_rows.write_unknown(folder)
     known = before if own is None else np.union1d(own, before)
     if len(known):
         learned_rows.write(folder, known, learned_rows.EARLIER)

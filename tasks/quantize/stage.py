@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import block, compute, contestants, model, onnx_export, predictions, rows
+from tasks import block, compute, contestants, learned_rows, model, onnx_export, predictions, rows
 from tasks.errors import BadInput
 from tasks.files import read_json, replacing, write_json
 from tasks.model import CARD
@@ -43,6 +43,7 @@ def run(root: Path, item: str | None, record: Record) -> None:
         onnx_export.save_encoder(source, folder, computing.threads, one_row=not whole)
         if not whole:
             integers.quantize(folder / onnx_export.MODEL)
+        learned_rows.pass_on(source, folder)
         _write_card(folder, item, params, card)
     labels = card["labels"]
     with replacing(root / contestant.out_of_fold) as partial:

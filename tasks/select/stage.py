@@ -79,9 +79,8 @@ def run(root: Path, item: str | None, record: Record) -> None:
     chosen = _chosen(chosen, questions, answers, params, computing.seed)
     asked = chosen.cutoff if chosen is not None else abstaining.thresholds if abstaining is not None else None
     contest = champion.contest(root, winner, questions, answers, learned, asked, params, demands, computing)
-    contest = _warned(
-        contest, choice.winner, int(np.isin(learned_rows.hashes(questions.texts), earlier).sum()), examined
-    )
+    known = int(np.isin(learned_rows.hashes(questions.texts), earlier).sum())
+    contest = _warned(contest, choice.winner, known, examined, unknown=learned_rows.is_earlier_unknown(winner))
     for reason in contest.verdict.reasons:
         log(reason)
     findings = Findings(
@@ -108,15 +107,22 @@ def run(root: Path, item: str | None, record: Record) -> None:
     )
 
 
-def _warned(contest: Contest, winner: str, known: int, examined: Examination) -> Contest:
-    """With a sentence on test rows that an earlier model, which the winner started from, has learned from."""
-    if not known:
-        return contest
-    told = (
-        f"The earlier model that {winner} started from has learned from {known:,} of the {examined.rows:,} test rows, "
-        "so that its figures on them are too good; keep clean.split as it was when the earlier model was made."
-    )
-    return replace(contest, verdict=replace(contest.verdict, reasons=[told, *contest.verdict.reasons]))
+def _warned(contest: Contest, winner: str, known: int, examined: Examination, *, unknown: bool) -> Contest:
+    """With a sentence on test rows that an earlier model, which the winner started from, has learned from, or may."""
+    told = []
+    if known:
+        told.append(
+            f"The earlier model that {winner} started from has learned from {known:,} of the {examined.rows:,} test "
+            "rows, so that its figures on them are too good; keep clean.split as it was when the earlier model was "
+            "made."
+        )
+    if unknown:
+        told.append(
+            f"The earlier model that {winner} started from does not tell all that it has learned from, so that test "
+            "rows may be among it and figures on them too good; start from a copy of models/selected or of a champion, "
+            f"which has {learned_rows.FILE}."
+        )
+    return replace(contest, verdict=replace(contest.verdict, reasons=[*told, *contest.verdict.reasons]))
 
 
 def _ordered(choice: Choice, declared: Mapping[str, Contestant]) -> list[Contestant]:

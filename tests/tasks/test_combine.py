@@ -19,7 +19,7 @@ from tasks.combine.calibration import VOTES, calibrate
 from tasks.combine.fitting import cross_fitted, fit, weights
 from tasks.combine.params import MixtureParams, StackParams
 from tasks.errors import BadInput, ParamsError
-from tasks.files import read_json, sha256
+from tasks.files import read_json, sha256, write_json
 from tasks.folds import folds
 from tasks.records import Record
 from tasks.temperature import Part
@@ -192,6 +192,21 @@ def test_members_are_copied_whole_and_the_time_is_told(workspace: Path) -> None:
     assert read_json(workspace / "models/ensembles/blend/combination.json")["members"] == ["odd", "good"]
     costs = read_json(workspace / "costs/fit/blend.json")
     assert costs["combine_seconds"] > 0 and costs["peak_memory_mb"] > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_is_fitted_to_folds_that_had_no_warm_start(workspace: Path, method: str) -> None:
+    """A member's folds start without its earlier model, so that they say little of how it answers itself."""
+    card = workspace / "models/candidates/odd/candidate.json"
+    write_json(card, read_json(card) | {"params": {"model": "transformer", "warm_start": "path:earlier"}})
+    declare(workspace, method, calibration="temperature")
+    if method in ("weighted", "stack"):
+        with pytest.raises(BadInput, match=r"all members, found those of odd made without.*mean or vote"):
+            combine(workspace)
+        return
+    combine(workspace)
+    assert len(own(workspace)) == 0
+    assert read_json(workspace / "models/ensembles/blend/candidate.json")["notes"]["calibration"]["kept"] is False
 
 
 @pytest.mark.parametrize("without", [["odd"], MEMBERS])

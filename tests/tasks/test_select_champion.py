@@ -225,6 +225,16 @@ def test_rows_that_the_start_of_the_new_model_has_learned_from_are_left_out_and_
     assert now is not None and np.isin(known, now).all(), "the next one would be asked about them too"
 
 
+def test_a_start_that_does_not_tell_what_it_learned_from_is_told(workspace: Path) -> None:
+    assert not any("does not tell all" in reason for reason in select(workspace)["reasons"])
+    learned_rows.write_unknown(workspace / "models/candidates/good")
+    told = "that good started from does not tell all that it has learned from"
+    assert any(told in reason for reason in select(workspace)["reasons"])
+    page = re.sub(r"<[^>]*>", "", (workspace / "reports/report.html").read_text(encoding="utf-8"))
+    assert told in " ".join(page.split())
+    assert learned_rows.is_earlier_unknown(workspace / "models/selected")
+
+
 def test_a_champion_that_does_not_tell_what_it_learned_from_is_said_to_be_unknown(workspace: Path) -> None:
     put_into_service(workspace, "old")
     report = select(workspace)

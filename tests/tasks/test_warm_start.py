@@ -17,6 +17,7 @@ from tasks.finetune import stage as finetune
 from tasks.finetune.checkpoint import Checkpoints
 from tasks.finetune.networks import FittedNetwork
 from tasks.finetune.transformer import TransformerTrainer
+from tasks.quantize import stage as quantize
 from tasks.records import Record
 from tests import tiny, tuning
 from tests.tuning import ALL, CLASSES, COMPUTE, digest, fit
@@ -121,12 +122,69 @@ def test_a_model_tells_what_the_one_before_it_has_learned_from(ids: FeatureSet, 
     shutil.copytree(earlier, first)
     untold = save(fit(ids, tmp_path / "a", earlier=first, epochs=1, **WARM), tmp_path / "untold", CLASSES)
     assert not (untold / learned_rows.EARLIER).exists()
+    assert learned_rows.is_earlier_unknown(untold)
+    learned_rows.write(untold, own)  # its own rows; not those of the model before it
+    after = save(fit(ids, tmp_path / "d", earlier=untold, epochs=1, **WARM), tmp_path / "after", CLASSES)
+    assert learned_rows.of_earlier(after).tolist() == [3, 5]
+    assert learned_rows.is_earlier_unknown(after)
     learned_rows.write(first, own)
     second = save(fit(ids, tmp_path / "b", earlier=first, epochs=1, **WARM), tmp_path / "second", CLASSES)
     assert learned_rows.of_earlier(second).tolist() == [3, 5]
+    assert not learned_rows.is_earlier_unknown(second)
     learned_rows.write(second, later)
     third = save(fit(ids, tmp_path / "c", earlier=second, epochs=1, **WARM), tmp_path / "third", CLASSES)
     assert learned_rows.of_earlier(third).tolist() == [3, 5, 8]
+
+
+def test_what_is_made_of_a_model_tells_the_same(ids: FeatureSet, earlier: Path, tmp_path: Path) -> None:
+    """Its 8-bit form, and a student that it taught, know of those rows too."""
+    first = tmp_path / "first"
+    shutil.copytree(earlier, first)
+    learned_rows.write(first, np.array([3, 5], np.uint64))
+    (tmp_path / "data").symlink_to(ids.folder.parents[1])
+    recipe = {"features": "ids", "model": "transformer", "tune": "full", "epochs": 1, "batch_rows": 16}
+    student = recipe | {"layers": 1, "teacher": {"model": "candidates/warm", "predictions": "out_of_fold/warm"}}
+    features = {"ids": {"kind": "tokens", "encoder": "tiny", "max_tokens": 16}}
+    tiny.params(
+        tmp_path, features=features, candidates={"warm": recipe | {"warm_start": "path:first"}},
+        students={"small": student}, quantized={"int": {"model": "candidates/warm", "weights": "int8"}},
+    )  # fmt: skip
+    (tmp_path / "links/models").mkdir(parents=True)
+    (tmp_path / "links/models/warm").symlink_to(first)
+    stages: list[tuple[str, Any]] = [("warm", finetune), ("small", finetune), ("int", quantize)]
+    for name, stage in stages:
+        stage.run(tmp_path, name, Record(tmp_path, name))
+    for place in ("candidates/warm", "students/small", "quantized/int"):
+        assert learned_rows.of_earlier(tmp_path / "models" / place).tolist() == [3, 5], place
+        assert not learned_rows.is_earlier_unknown(tmp_path / "models" / place)
+    (first / learned_rows.FILE).unlink()
+    for name, stage in stages:
+        stage.run(tmp_path, name, Record(tmp_path, name))
+    for place in ("candidates/warm", "students/small", "quantized/int"):
+        assert learned_rows.is_earlier_unknown(tmp_path / "models" / place), place
+
+
+def test_a_head_is_not_put_on_layers_that_start_anew(ids: FeatureSet, earlier: Path) -> None:
+    found = start(ids, earlier, reinit_layers=1)
+    before = load_file(earlier / "2_Dense/model.safetensors")["linear.weight"]
+    assert not torch.allclose(found["head.weight"][0], before[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_of_two_classes_the_new_one_starts_as_the_probe_has_it(ids: FeatureSet, earlier: Path, known: int) -> None:
+    """A regression on two classes says all in the row of the second, which may be the one that is known."""
+    trainer = TransformerTrainer(ids, CLASSES, COMPUTE, earlier)
+    torch.manual_seed(1)
+    shown = np.flatnonzero(trainer.labels(ALL) < 2)
+    network = trainer.build(tuning.params(**WARM), 2)
+    names = ["access", "new"] if known == 0 else ["new", "access"]
+    trainer.start(
+        network, tuning.params(**WARM), shown, trainer.labels(shown), names, Checkpoints(earlier / "none", "k")
+    )
+    before = load_file(earlier / "2_Dense/model.safetensors")["linear.weight"]
+    weight = network.get_parameter("head.weight")
+    assert torch.equal(weight[known], before[0])
+    assert weight[1 - known].abs().max() > 1e-3
 
 
 def test_folds_start_without_the_earlier_model(ids: FeatureSet, earlier: Path, tmp_path: Path) -> None:
