@@ -48,7 +48,13 @@ def encoder_vectors(
     return memory.run_batched(forward, ids, pad_id, _PROBE_TOKENS, compute.device, progress.update)
 
 
-def probe(classifier: Classifier, vectors: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], seed: int) -> None:
+def probe(
+    classifier: Classifier,
+    vectors: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    seed: int,
+    weights: npt.NDArray[np.float64] | None = None,
+) -> None:
     """Starts the head as a logistic regression on the untrained encoder's vectors.
 
     A random head sends large, useless gradients into the encoder at first, which costs what the encoder knows
@@ -57,11 +63,12 @@ def probe(classifier: Classifier, vectors: npt.NDArray[np.float32], labels: npt.
     Args:
         vectors: float32 [rows, dimensions].
         labels: class numbers [rows], in which every class occurs.
+        weights: how much each row counts [rows]; None for all the same, as where training goes on from there.
     """
     regression = LogisticRegression(max_iter=_PROBE_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        regression.fit(vectors, labels)
+        regression.fit(vectors, labels, sample_weight=weights)
     set_head(classifier, regression)
     log(
         f"the head starts as a logistic regression that is right on {regression.score(vectors, labels):.1%} of its rows"

@@ -13,7 +13,7 @@ from tasks import encoder as encoders
 from tasks.compute import Compute
 from tasks.encoder import Ids
 from tasks.features import FeatureSet
-from tasks.finetune import layers, processes, warm_start
+from tasks.finetune import layers, processes, warm_start, weighting
 from tasks.finetune.checkpoint import Checkpoints
 from tasks.finetune.contrastive import Contrast
 from tasks.finetune.head import encoder_vectors, probe
@@ -103,7 +103,11 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
                 vectors = self._untrained(classifier, params)[rows]
             else:  # what a fold was tuned by is its own
                 vectors = encoder_vectors(classifier, shown.ids, self.pad_id(), self.compute)
-            probe(classifier, vectors, labels, self.compute.seed)
+            # What is trained further weighs its classes then; a head that stays as it starts has to do it now.
+            setting, seed = params.class_weight, self.compute.seed
+            weighed = setting != "none" and not params.epochs
+            weights = weighting.row_weights(setting, labels, list(names), seed) if weighed else None
+            probe(classifier, vectors, labels, seed, weights)
         other = "contrastive tuning" if params.contrastive is not None else "reinit_layers" * (params.reinit_layers > 0)
         if params.warm_start != NONE and not other:
             self._warm(params).put_rows(classifier, names)

@@ -2,11 +2,16 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from tasks.encoder import Pooling
 from tasks.finetune.training_params import TrainingParams
-from tasks.finetune.transfer import NONE, TransferParams
+from tasks.finetune.transfer import NONE, TRIAL, TransferParams
+
+_IN_TRAINING = ("mixup", "consistency", "l1", "loss", "average_epochs", "unfreeze")
+"""Keys that act in the training of the head alone, or of encoder and head together."""
+_IN_ANY_TRAINING = ("encoder_dropout", "layer_rate_decay", "freeze_embeddings", "freeze_layers")
+"""Keys that act in contrastive tuning too."""
 
 
 class TransformerParams(TrainingParams, TransferParams):
@@ -33,6 +38,22 @@ class TransformerParams(TrainingParams, TransferParams):
         if self.epochs == 0 and self.head_start == "random":
             raise ValueError("head_start: probe with epochs: 0, as a random head without training knows nothing")
         return self
+
+    @model_validator(mode="after")
+    def _trains_something(self, info: ValidationInfo) -> Self:
+        searched = self.search.space if self.search else {}
+        if self.epochs or "epochs" in searched or info.context == TRIAL:
+            return self
+        names = [*_IN_TRAINING, *([] if self.contrastive is not None else _IN_ANY_TRAINING)]
+        fields = type(self).model_fields
+        acting = [name for name in names if name in searched or getattr(self, name) != fields[name].default]
+        if acting:
+            raise ValueError(f"no {acting[0]} with epochs: 0, which trains {self._untrained}")
+        return self
+
+    @property
+    def _untrained(self) -> str:
+        return "nothing" if self.contrastive is None else "nothing after contrastive"
 
     @model_validator(mode="after")
     def _drops_something(self) -> Self:

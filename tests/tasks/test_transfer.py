@@ -213,6 +213,19 @@ def test_frozen_layers_keep_nothing_for_gradients(ids: FeatureSet) -> None:
     assert seen == [False, True]
 
 
+@pytest.mark.parametrize("weight", ["balanced", "sampled", {"access": 50.0}], ids=str)
+def test_a_head_that_stays_as_it_starts_weighs_its_classes(ids: FeatureSet, tmp_path: Path, weight: Any) -> None:
+    """Classes of unlike size, as the first rows have: the rarer one is answered more often."""
+    labels = np.array(ids.labels("train"))
+    few = np.flatnonzero(labels == "access")[:3]
+    shown = np.sort(np.concatenate([few, np.flatnonzero(labels != "access")]))
+    answers = [
+        fit(ids, tmp_path / str(number), shown, epochs=0, class_weight=setting).predict_proba(ALL)[:, 0].mean()
+        for number, setting in enumerate(("none", weight))
+    ]
+    assert answers[1] > answers[0] + 0.02
+
+
 @pytest.mark.parametrize("epochs", [1, 5])
 def test_an_encoder_that_is_not_trained_runs_once_a_row(
     ids: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
@@ -395,6 +408,13 @@ def test_layers_that_are_one_layer_run_several_times_are_refused() -> None:
             {"epochs": 0, "head_start": "random", "warm_start": "path:x"},
             "expected head_start: probe with epochs: 0",
         ),
+        ({"epochs": 0, "mixup": 0.4}, "expected no mixup with epochs: 0, which trains nothing"),
+        ({"epochs": 0, "encoder_dropout": 0.1}, "expected no encoder_dropout with epochs: 0"),
+        ({"epochs": 0, "search": {"space": {"l1": [0.0, 0.1]}}}, "expected no l1 with epochs: 0"),
+        (
+            {"epochs": 0, "contrastive": {}, "unfreeze": "gradual"},
+            "expected no unfreeze with epochs: 0, which trains nothing after contrastive",
+        ),
         ({"mixup": 0.005}, "mixup: expected 0 or at least 0.01, below which nothing is mixed, given 0.005"),
         ({"search": {"space": {"mixup": {"low": 0.0, "high": 1.0}}}}, "0 or at least 0.01"),
     ],
@@ -416,6 +436,8 @@ def test_a_search_may_try_a_switch_together_with_what_it_switches() -> None:
     space = {"tune": ["full", "lora"], "lora_rank": [4, 8], "mixup": [0.0, 0.4]}
     declared = tuning.params(lora_alpha=8.0, search={"space": space})
     assert declared.replaced({"tune": "full", "lora_rank": 4}).tune == "full"
+    assert tuning.params(epochs=0, mixup=0.4, search={"space": {"epochs": [0, 1]}}).replaced({"epochs": 0}).mixup
+    assert tuning.params(epochs=0, contrastive={}, encoder_dropout=0.1).encoder_dropout
     declared = tuning.params(search={"space": {"loss": ["cross_entropy", "focal"], "focal_gamma": [1.0, 3.0]}})
     assert declared.replaced({"loss": "cross_entropy", "focal_gamma": 3.0}).loss == "cross_entropy"
 
