@@ -11,6 +11,7 @@ NAMES = (
     "textbook",
     "fewshot",
     "lora",
+    "frozen",
     "adaptation",
     "domains",
     "distillation",

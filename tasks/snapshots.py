@@ -59,7 +59,13 @@ class Snapshots:
     @property
     def found(self) -> bool:
         """Whether there is a snapshot to go on from."""
-        return bool(self._complete())
+        return self.last is not None
+
+    @property
+    def last(self) -> int | None:
+        """The number of the last snapshot, None without one."""
+        complete = self._complete()
+        return int(complete[-1].name) if complete else None
 
     def forget_others(self) -> None:
         """Removes the snapshots of other fingerprints."""

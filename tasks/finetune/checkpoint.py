@@ -26,6 +26,7 @@ LIBRARIES = ("numpy", "peft", "scikit-learn", "scipy", "tokenizers", "torch", "t
 """Libraries that a training's numbers depend on; `dvc.yaml` lists them for the stage too."""
 
 _WEIGHTS = ("best", "recent")  # they stand with the other tensors
+_END = 9  # last digit of the number of what a training leaves at its end
 
 
 @dataclass
@@ -93,9 +94,15 @@ class Checkpoints(Snapshots):
 
         Checkpoints of earlier fingerprints go.
         """
-        self._write(state, prefixed("best.", state.best), state.step * 10 + 9)
+        self._write(state, prefixed("best.", state.best), state.step * 10 + _END)
         if processes.is_main():
             self.forget_others()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training had come to its end, so that nothing is left to compute."""
+        last = self.last
+        return last is not None and last % 10 == _END
 
     def _write(self, state: State, tensors: Weights, number: int) -> None:
         if processes.is_main():

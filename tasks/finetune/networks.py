@@ -3,6 +3,7 @@
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -82,6 +83,14 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         """
         return 0.0
 
+    def spared(self, network: nn.Module, params: T_contra, ids: list[Ids]) -> AbstractContextManager[Any]:
+        """Within it, what is the same for a row in every epoch is not computed again; for a training that is not done.
+
+        Args:
+            ids: of the rows of each split that the network is trained or validated on.
+        """
+        return nullcontext()
+
     def settle(self, network: nn.Module) -> nn.Module:
         """What predicts in a trained network's place, as it will once it is saved and loaded; in evaluation mode."""
         return network
@@ -142,8 +151,10 @@ class NetworkTrainer(Trainer[T_contra], Generic[T_contra]):
         if processes.is_main() and not checkpoints.found:
             first = Checkpoints(scratch / "start", key)
             before = self.start(network, params, shown, labels, names[: len(present)], first)
-        training = Training(network, train, validation, params, self.compute, checkpoints, names)
-        state = training.run(before + time.perf_counter() - started)
+        ids_now = [train.ids, validation.ids]
+        with nullcontext() if checkpoints.finished else self.spared(network, params, ids_now):
+            training = Training(network, train, validation, params, self.compute, checkpoints, names)
+            state = training.run(before + time.perf_counter() - started)
         state.notes |= self.count(network)  # now, as some weights may never have come to be trained
         if self.teaching is not None:
             state.notes |= self.teaching.notes

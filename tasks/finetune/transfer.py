@@ -63,7 +63,9 @@ class TransferParams(Block):
     freeze_embeddings: bool = False
     """Whether what stands below the layers stays as it is; saves time where the vocabulary is large."""
     freeze_layers: int = Field(default=0, ge=0)
-    """The lowest layers that stay as they are, with the embeddings below them; more is faster and forgets less."""
+    """The lowest layers that stay as they are, with the embeddings below them; more is faster and forgets less. Where
+    nothing is dropped within the encoder, they are run once a text, and what they give is kept if it takes at most
+    2 GiB."""
     reinit_layers: int = Field(default=0, ge=0)
     """The top layers that start anew at random (Zhang et al. 2021, section 4), as the last layers may know only what
     the encoder was pretrained for; more forgets more. None of them can be among `freeze_layers`."""

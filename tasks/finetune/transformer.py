@@ -1,6 +1,7 @@
 """Fine-tuning of an encoder with a linear head."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tasks import encoder as encoders
 from tasks.compute import Compute
 from tasks.encoder import Ids
 from tasks.features import FeatureSet
-from tasks.finetune import layers, processes, warm_start, weighting
+from tasks.finetune import kept_layers, layers, processes, warm_start, weighting
 from tasks.finetune.checkpoint import Checkpoints
 from tasks.finetune.contrastive import Contrast
 from tasks.finetune.head import encoder_vectors, probe
@@ -114,6 +115,13 @@ class TransformerTrainer(NetworkTrainer[TransformerParams]):
         elif params.warm_start != NONE:
             log(f"warm start: of the encoder alone; after {other} the head starts by {params.head_start}")
         return before
+
+    def spared(self, network: nn.Module, params: TransformerParams, ids: list[Ids]) -> AbstractContextManager[Any]:
+        """Frozen layers are run once for each row."""
+        if not params.freeze_layers:
+            return nullcontext()
+        assert isinstance(network, Tuned)  # noqa: S101 - only with `tune: head`, which has no frozen layers, it is not
+        return kept_layers.kept(network.encoder, params.freeze_layers, ids, self.pad_id(), self.compute)
 
     def settle(self, network: nn.Module) -> nn.Module:
         """The classifier with its adapter merged, and with the encoder computed as that of a loaded model is: training

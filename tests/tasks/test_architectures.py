@@ -11,6 +11,7 @@ import torch
 from tasks import encoder as encoders
 from tasks import features, network, onnx, onnx_export
 from tasks.embed import stage as embed
+from tasks.finetune import kept_layers
 from tasks.records import Record
 from tests import tiny, tuning
 from tests.tasks import adapted
@@ -70,6 +71,19 @@ def test_what_was_fine_tuned_predicts_the_same_once_loaded(encoder: Path, tmp_pa
     own = encoders.run_batched(fitted.network, ids.ids("train"), 0, 4096, "cpu")
     np.testing.assert_array_equal(logits, own)
     assert logits.shape == (48, len(CLASSES))
+
+
+def test_frozen_layers_are_run_once_with_the_same_result(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is kept is what they gave, but for the rounding of another batch."""
+    ids = tuning.tokens(tmp_path, encoder)
+    kept = fit(ids, tmp_path / "kept", freeze_layers=1)
+    assert "frozen layers: run once" in capsys.readouterr().out
+    monkeypatch.setattr(kept_layers, "LIMIT", 0)
+    computed = fit(ids, tmp_path / "computed", freeze_layers=1)
+    assert "frozen layers: run in every epoch" in capsys.readouterr().out
+    np.testing.assert_allclose(kept.predict_proba(tuning.ALL), computed.predict_proba(tuning.ALL), atol=1e-3)
 
 
 @pytest.mark.parametrize("objective", list(adapted.RECIPES))

@@ -316,7 +316,7 @@ def test_unfreezing_that_ends_too_early_is_told(
     assert "unfreezing_warning" not in models["gradual"][0].notes
 
 
-@pytest.mark.parametrize("way", ["gradual", "lora", "adapter", "head"])
+@pytest.mark.parametrize("way", ["gradual", "lora", "adapter", "head", "frozen"])
 @pytest.mark.parametrize("saves", [1, 4])
 def test_tuning_that_was_interrupted_goes_on_to_the_same_bytes(
     ids: FeatureSet, models: dict[str, tuple[Any, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str,
