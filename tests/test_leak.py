@@ -8,6 +8,7 @@ they are, the same bytes must come out.
 import gzip
 import importlib
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,12 +23,13 @@ from safetensors.torch import save_file
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from flows.links import refresh
-from tasks import compute, contestants, estimator, rows
+from tasks import compute, contestants, estimator, learned_rows, rows
 from tasks.embed import near_words
 from tasks.files import write_json
 from tasks.records import Record
 from tasks.rules import Rules
 from tests import secret, tiny
+from tests.tasks import translators
 
 pytestmark = pytest.mark.slow
 
@@ -43,10 +45,17 @@ BLOCKS: dict[str, dict[str, Any]] = {
         "means": {"kind": "word_vectors", **WORD2VEC},
         "words": {"kind": "words", **WORD2VEC},
         "vectors": {"kind": "encoder", "encoder": "adapted", "max_tokens": 16, "batch_tokens": 64},
-        "ids": TOKENS | {"augment": AUGMENT},
+        "ids": TOKENS | {"augment": AUGMENT | {"label_names": True}},
+        "other": TOKENS | {"encoder": "contrasted"},
+        "noisy": TOKENS | {"encoder": "denoised"},
+        "translated": {
+            "kind": "tfidf", "encoder": "none", "min_rows": 1,
+            "augment": {"copies": 1, "translate": {"there": "path:en-de", "back": "path:de-en", "max_tokens": 16}},
+        },
     },
     "candidates": {
         "svm": {"features": "terms", "model": "linear_svm"},
+        "retold": {"features": "translated", "model": "linear_svm"},
         "searched": {
             "features": "means", "model": "logistic_regression",
             "search": {"trials": 2, "folds": 2, "space": {"C": [0.1, 1.0]}},
@@ -55,8 +64,15 @@ BLOCKS: dict[str, dict[str, Any]] = {
         "cnn": {"features": "words", "model": "text_cnn", "filters": 4, "widths": [2], "epochs": 1},
         "full": {"features": "ids", "tune": "full", "contrastive": {"epochs": 1}, "mixup": 0.4, **TUNED},
         "lora": {"features": "ids", "tune": "lora", "lora_rank": 2, **TUNED},
+        "bag": {"features": "other", "tune": "head", "bag": {"members": 2, "by": "folds"}, **TUNED},
+        "soup": {"features": "noisy", "tune": "full", "freeze_layers": 1, **TUNED,
+                 "bag": {"members": 2, "by": "seeds", "combine": "soup"}},
+        "warm": {"features": "ids", "tune": "full", "warm_start": "path:earlier", **TUNED},
     },
-    "ensembles": {"stacked": {"members": ["svm", "frozen", "cnn"], "method": "stack"}},
+    "ensembles": {
+        "stacked": {"members": ["svm", "frozen", "cnn"], "method": "stack"},
+        "weighed": {"members": ["svm", "cnn"], "method": "weighted"},
+    },
     "students": {
         "small": {
             "features": "words", "model": "average", "hidden": 4, "epochs": 1,
@@ -77,8 +93,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 STAGES = [
-    ("adapt", "plain"),
-    ("adapt", "adapted"),
+    *(("adapt", name) for name in ("plain", "adapted", "contrasted", "denoised")),
     *(("embed", name) for name in BLOCKS["features"]),
     *(("finetune", name) for name in BLOCKS["candidates"]),
     *(("combine", name) for name in BLOCKS["ensembles"]),
@@ -117,11 +132,19 @@ def run_all(root: Path, encoder: Path, test_word: str, stages: Stages = STAGES, 
     (root / "more.txt").write_text("\n".join([*others, *(f"{text.upper()} !" for texts in held for text in texts)]))
     (root / "dvc.yaml").write_text("stages: {}")
     mlm = {"objective": "mlm", "batch_rows": 16, "max_tokens": 16, "held_out": 0.2, "epochs": 1, "learning_rate": 0.01}
-    encoders = {"plain": {"source": f"path:{encoder}"}, "adapted": {"source": "plain", **mlm}}
+    encoders: dict[str, Any] = {"plain": {"source": f"path:{encoder}"}, "adapted": {"source": "plain", **mlm}}
+    for name, objective in {"contrasted": "simcse", "denoised": "tsdae"}.items():
+        encoders[name] = {"source": "plain", **mlm, "objective": objective}
     tiny.params(root, encoders=encoders, **BLOCKS)
+    (root / "earlier").mkdir()
+    translators.pair(root)
     refresh(root)
     compute.limit_threads(1)
     for stage, item in stages:
+        if item == "warm":  # from a model of the same rows, which tells what it has learned from
+            shutil.copytree(root / "models/candidates/full", root / "earlier", dirs_exist_ok=True)
+            learned_rows.write(root / "earlier", learned_rows.of_workspace(root))
+            refresh(root)
         with Record(root, f"{stage}@{item}") as record:
             importlib.import_module(f"tasks.{stage}.stage").run(root, item, record)
     return root
