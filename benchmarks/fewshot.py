@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.alone import alone
-from benchmarks.mixtures import BASELINE, CHOSEN, MIXTURES, PARTS, STUDENTS, TAUGHT
+from benchmarks.mixtures import BASELINE, CHOSEN, CONTRASTIVE, MIXTURES, PARTS, STUDENTS, TAUGHT
 
 if TYPE_CHECKING:
     from benchmarks.labelled import Indices, Labelled
@@ -194,12 +194,14 @@ def _teacher(name: str) -> str:
 
 
 def race(shots: int, count: int | None) -> list[str]:
-    """Ours against SetFit on one draw; prints both and returns what fell short."""
+    """Ours, contrastive tuning on our own loop, and SetFit on one draw; prints all and returns what fell short."""
     found = {}
-    for name, contender in (("ours", ours), ("setfit", setfit)):
-        found[name] = alone(contender, shots, count)
-        print(f"{name:7} {found[name][0]:.4f} after {found[name][1]:.1f} s, from texts to predictions", flush=True)
-    (own, seconds), (other, their_seconds) = found["ours"], found["setfit"]
+    for name in (CHOSEN, CONTRASTIVE):
+        found[name] = alone(ours, shots, count, name)
+        _tell(name, *found[name])
+    other, their_seconds = alone(setfit, shots, count)
+    _tell("setfit", other, their_seconds)
+    own, seconds = found[CHOSEN]
     short = []
     if own <= other:
         short.append(f"ours has {own:.4f}, promised more than SetFit's {other:.4f}")
@@ -208,8 +210,12 @@ def race(shots: int, count: int | None) -> list[str]:
     return short
 
 
-def ours(shots: int, count: int | None) -> tuple[float, float]:
-    """Accuracy and seconds of our mixture on the first draw: features, fits and predictions."""
+def _tell(name: str, accuracy: float, seconds: float) -> None:
+    print(f"{name:24} {accuracy:.4f} after {seconds:.1f} s, from texts to predictions", flush=True)
+
+
+def ours(shots: int, count: int | None, name: str) -> tuple[float, float]:
+    """Accuracy and seconds of one of our mixtures on the first draw: features, fits and predictions."""
     from benchmarks.labelled import class_names
     from benchmarks.pool import Pool
 
@@ -217,9 +223,9 @@ def ours(shots: int, count: int | None) -> tuple[float, float]:
     rows = train + test + class_names(DATA)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        pool = Pool(Path(folder) / "pool", rows, {name: PARTS[name] for name in MIXTURES[CHOSEN]}, THREADS)
+        pool = Pool(Path(folder) / "pool", rows, {part: PARTS[part] for part in MIXTURES[name]}, THREADS)
         shown, held = np.arange(len(train)), len(train) + np.arange(len(test))
-        accuracy, _ = scores(pool, rows, [CHOSEN], shown, held, np.empty(0, dtype=np.int64))[CHOSEN]
+        accuracy, _ = scores(pool, rows, [name], shown, held, np.empty(0, dtype=np.int64))[name]
     return accuracy, time.perf_counter() - started
 
 

@@ -75,6 +75,8 @@ MIXTURES = {name: (name,) for name in PARTS if "seed" not in name} | {
 """The parts of each mixture, which count the same."""
 
 BASELINE = "frozen"
+CONTRASTIVE = "contrastive, head alone"
+"""SetFit's two steps on our own loop."""
 CHOSEN = "frozen + r-drop, named"
 
 

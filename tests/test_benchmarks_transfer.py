@@ -16,6 +16,7 @@ from benchmarks import (
     distillation,
     domains,
     fewshot,
+    frozen,
     ladder,
     lora,
     mixtures,
@@ -30,7 +31,7 @@ from benchmarks.labelled import Labelled
 from benchmarks.mixtures import MIXTURES, PARTS, Part
 from benchmarks.quality import changes
 from tasks import model, rows
-from tests import tiny
+from tests import tiny, tuning
 from tests.tasks import evaluated_workspace as evaluated
 from tests.test_benchmarks import check
 
@@ -152,11 +153,58 @@ def test_a_pool_fits_to_the_rows_shown_alone(tiny_encoder: Path, tmp_path: Path)
 def test_ours_must_beat_setfit_in_a_fifth_of_its_time(
     own: float, seconds: float, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = {fewshot.ours: (own, seconds), fewshot.setfit: (0.85, 100.0)}
-    monkeypatch.setattr(fewshot, "alone", lambda contender, shots, count: results[contender])
+    ours = {fewshot.CHOSEN: (own, seconds), fewshot.CONTRASTIVE: (0.7, 1.0)}
+    monkeypatch.setattr(
+        fewshot,
+        "alone",
+        lambda contender, shots, count, name=None: (0.85, 100.0) if contender is fewshot.setfit else ours[name],
+    )
     short = fewshot.race(10, None)
     assert told in "; ".join(short)
     assert bool(short) == bool(told)
+
+
+@pytest.mark.parametrize(("kept", "told"), [(60.0, ""), (80.0, "5 frozen layers: 0.80 of the time, promised")])
+def test_frozen_layers_that_are_run_once_must_save_time(
+    kept: float, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def timed(root: Path, layers: int, *, keep: bool) -> tuple[float, float]:
+        asked.append((layers, keep))
+        return (kept if keep else 100.0), 0.9
+
+    monkeypatch.setattr(frozen, "timed", timed)
+    monkeypatch.setattr(frozen, "Workspace", lambda *given: Nothing())
+    monkeypatch.setattr(frozen, "data", Path)
+    if told:
+        with pytest.raises(SystemExit, match=told):
+            frozen.main(["--rounds", "2"])
+    else:
+        frozen.main(["--rounds", "2"])
+    assert asked == [(0, True), *[(layers, keep) for layers in (3, 5) for keep in (False, True, True, False)]]
+    assert f"5 layers frozen: median share {kept / 100:.2f}" in capsys.readouterr().out
+
+
+class Nothing:
+    """A workspace in which nothing is run."""
+
+    folder = Path()
+
+    def regraft(self, *words: str) -> None:
+        assert words == ("run", "embed")
+
+
+@pytest.mark.slow
+def test_frozen_layers_are_timed_with_and_without_keeping(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = tuning.tokens(tmp_path, tiny_encoder)
+    made.folder.rename(made.folder.with_name("tokens"))
+    for keep, told in ((True, "run once"), (False, "run in every epoch")):
+        seconds, accuracy = frozen.timed(tmp_path, 1, keep=keep)
+        assert seconds > 0 and 0 <= accuracy <= 1
+        assert f"frozen layers: {told}" in capfd.readouterr().out
 
 
 def test_setfit_has_as_many_pairs_of_one_class_as_of_two() -> None:
